@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+
+// Declarations come from `tsc -b`: TypeScript 7 exposes no compiler API for tsup to use.
+export default defineConfig({
+  entry: { index: "src/index.ts", tasker: "src/cli/main.ts" },
+  format: "esm",
+  target: "es2022",
+  sourcemap: true,
+  dts: false,
+  silent: true,
+});
