@@ -1,0 +1,30 @@
+/**
+ * Every error code, with the HTTP status it maps to and whether trying again can help.
+ * A code is never reused for another meaning. Keep the families together, alphabetical within.
+ */
+export const ERROR_CATALOGUE = {
+  // configuration
+  CONFIG_INVALID: { status: 500, retryable: false },
+  // channels
+  CHANNEL_CLOSED: { status: 503, retryable: true },
+  // database
+  DATABASE_NOT_FOUND: { status: 503, retryable: false },
+  DATABASE_START_FAILED: { status: 503, retryable: false },
+  DATABASE_UNSAFE: { status: 503, retryable: false },
+  MIGRATION_CHECKSUM_MISMATCH: { status: 503, retryable: false },
+  MIGRATION_FAILED: { status: 503, retryable: false },
+  SCHEMA_TOO_NEW: { status: 503, retryable: false },
+  SCHEMA_TOO_OLD: { status: 503, retryable: false },
+  // peers (handler processes)
+  PEER_EXITED: { status: 503, retryable: true },
+  PEER_HANDSHAKE_FAILED: { status: 503, retryable: false },
+  PEER_PROTOCOL_ERROR: { status: 503, retryable: true },
+  // tasks
+  TASK_DUPLICATE: { status: 409, retryable: false },
+  TASK_NOT_FOUND: { status: 404, retryable: false },
+  // templates
+  TEMPLATE_INVALID: { status: 422, retryable: false },
+  TEMPLATE_NOT_FOUND: { status: 404, retryable: false },
+} as const satisfies Record<string, { status: number; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
