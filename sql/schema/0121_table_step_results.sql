@@ -1,0 +1,12 @@
+-- purpose: accepted results, append-only. `body` is the contract's whole step execution result, kept as json text:
+--          jsonb would turn 1e16 into an integer and lose key order.
+create table tasker_core.step_results (
+  step_id bigint not null,
+  token integer not null,
+  recorded_at timestamptz not null,
+  worker_id integer not null,
+  success boolean not null,
+  execution_ms integer not null,
+  body json not null,
+  constraint one_result_per_lease primary key (step_id, token)
+);

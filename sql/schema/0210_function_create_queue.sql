@@ -1,0 +1,79 @@
+-- purpose: makes a namespace's worker queue and its own static functions: a function that names its table literally
+--          has a cached plan, a dynamic statement would be planned on every call.
+-- generated for namespace N:
+--   _queue_N_send(step ids, task uuids, correlation ids, vt) -> message ids, in the order given
+--   _queue_N_read(limit)       visible messages, oldest first, locked; messages that others hold are skipped
+--   _queue_N_delete(ids)       \ both skip messages that another transaction holds: whoever holds one is about to look
+--   _queue_N_set_vt(ids, vt)   / at the step row, which this transaction has locked, and will see what it says
+-- locks: messages only. The order message -> step -> task holds because nothing here waits for a message.
+create function tasker_core.create_queue(p_namespace_id integer, p_namespace text) returns text
+language plpgsql set search_path to '' as $$
+declare
+  v_queue text := 'worker_' || p_namespace || '_queue';
+  v_table text := format('pgmq.%I', 'q_' || lower(v_queue));
+  v_sequence text;
+  v_prefix text := 'tasker_core._queue_' || p_namespace_id;
+begin
+  perform pgmq.create(v_queue);
+  v_sequence := pg_get_serial_sequence(v_table, 'msg_id');
+  execute format($fn$
+    create or replace function %1$s_send(
+      p_step_ids bigint[], p_task_uuids uuid[], p_correlation_ids uuid[], p_vt timestamptz
+    ) returns bigint[] language plpgsql set search_path to '' as $body$
+    declare v_ids bigint[];
+    begin
+      select array_agg(nextval(%3$L::regclass)) into v_ids from generate_series(1, cardinality(p_step_ids));
+      insert into %2$s (msg_id, enqueued_at, vt, message) overriding system value
+      select v_ids[i], tasker.now(), p_vt, jsonb_build_object(
+        'task_uuid', p_task_uuids[i],
+        'step_uuid', tasker_core.step_uuid(p_task_uuids[i], p_step_ids[i]),
+        'correlation_id', p_correlation_ids[i])
+      from generate_subscripts(p_step_ids, 1) i;
+      return v_ids;
+    end $body$
+  $fn$, v_prefix, v_table, v_sequence);
+  execute format($fn$
+    create or replace function %1$s_read(p_limit integer)
+    returns table (msg_id bigint, step_id bigint, enqueued_at timestamptz)
+    language plpgsql set search_path to '' as $body$
+    begin
+      return query
+      select q.msg_id,
+        -- A message that names no step cannot be served; null tells the claimer to archive it.
+        case when q.message ->> 'step_uuid' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+          then tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) end,
+        q.enqueued_at
+      from %2$s q
+      where q.vt <= tasker.now()
+      order by q.msg_id
+      limit p_limit
+      for update skip locked;
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_delete(p_ids bigint[]) returns void
+    language plpgsql set search_path to '' as $body$
+    begin
+      delete from %2$s where msg_id = any(array(
+        select q.msg_id from %2$s q where q.msg_id = any(p_ids) for update skip locked));
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_set_vt(p_ids bigint[], p_vt timestamptz) returns void
+    language plpgsql set search_path to '' as $body$
+    begin
+      update %2$s set vt = p_vt where msg_id = any(array(
+        select q.msg_id from %2$s q where q.msg_id = any(p_ids) for update skip locked));
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_held() returns table (msg_id bigint, step_id bigint)
+    language plpgsql set search_path to '' as $body$
+    begin
+      return query
+      select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid)
+      from %2$s q where q.vt > tasker.now() and q.message ? 'step_uuid';
+    end $body$
+  $fn$, v_prefix, v_table);
+  return v_queue;
+end $$;

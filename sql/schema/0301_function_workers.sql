@@ -1,0 +1,43 @@
+-- purpose: registers a worker host and the callables that it can run; returns the callables' ids in the order given.
+create function tasker_core.register_worker(
+  p_worker_uuid uuid, p_name text, p_hostname text, p_pid integer, p_callables text[]
+) returns table (worker_id integer, callable_ids integer[])
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_worker_id integer;
+  v_ids integer[];
+begin
+  insert into tasker_core.workers as w (worker_uuid, name, hostname, pid, registered_at, last_seen_at)
+  values (p_worker_uuid, p_name, p_hostname, p_pid, v_now, v_now)
+  on conflict (worker_uuid) do update set last_seen_at = v_now, stopped_at = null
+  returning w.worker_id into v_worker_id;
+
+  insert into tasker_core.callables (name)
+  select distinct c from unnest(p_callables) c
+  where not exists (select from tasker_core.callables x where x.name = c)
+  order by c
+  on conflict do nothing;
+  select array_agg(x.callable_id order by c.i) into v_ids
+  from unnest(p_callables) with ordinality c(name, i) join tasker_core.callables x on x.name = c.name;
+
+  delete from tasker_core.worker_callables wc where wc.worker_id = v_worker_id and not wc.callable_id = any(v_ids);
+  insert into tasker_core.worker_callables (worker_id, callable_id)
+  select v_worker_id, x from (select distinct unnest(v_ids)) d(x) on conflict do nothing;
+  return query select v_worker_id, coalesce(v_ids, '{}');
+end $$;
+
+create function tasker_core.heartbeat_worker(p_worker_id integer) returns void
+language sql set search_path to '' as $$
+  update tasker_core.workers set last_seen_at = tasker.now() where worker_id = p_worker_id
+$$;
+
+-- A stopped worker serves nothing any more; its rows stay for the audit trail.
+create function tasker_core.stop_worker(p_worker_id integer) returns void
+language plpgsql set search_path to '' as $$
+begin
+  update tasker_core.workers set stopped_at = tasker.now(), last_seen_at = tasker.now()
+  where worker_id = p_worker_id;
+  delete from tasker_core.worker_callables where worker_id = p_worker_id;
+  delete from tasker_core.idle_workers where worker_id = p_worker_id;
+end $$;
