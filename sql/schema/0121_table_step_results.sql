@@ -6,6 +6,8 @@ create table tasker_core.step_results (
   recorded_at timestamptz not null,
   worker_id integer not null,
   success boolean not null,
+  retryable boolean not null,
+  hint_ms integer,
   execution_ms integer not null,
   body json not null,
   constraint one_result_per_lease primary key (step_id, token)

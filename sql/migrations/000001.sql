@@ -1,0 +1,1936 @@
+-- compatible
+-- Generated from sql/schema by scripts/schema-to-migration.mjs until the first release.
+
+-- 0020_schema_tasker.sql
+-- purpose: `tasker` is the contract's surface (views and functions for outside readers);
+--          `tasker_core` holds the physical tables and hot functions. The migration runner creates tasker_core.
+create schema tasker;
+
+-- 0030_type_states.sql
+-- purpose: state names of contract/states.md sections 1 and 2, in the contract's order.
+create type tasker_core.task_state as enum (
+  'pending', 'initializing', 'enqueuing_steps', 'steps_in_process', 'evaluating_results',
+  'waiting_for_dependencies', 'waiting_for_retry', 'blocked_by_failures',
+  'complete', 'error', 'cancelled', 'resolved_manually'
+);
+
+create type tasker_core.step_state as enum (
+  'pending', 'enqueued', 'in_progress',
+  'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration',
+  'waiting_for_retry', 'complete', 'error', 'cancelled', 'resolved_manually'
+);
+
+create type tasker_core.identity_strategy as enum ('strict', 'caller_provided', 'always_unique');
+
+create type tasker_core.backoff_kind as enum ('none', 'linear', 'exponential', 'fibonacci');
+
+-- 0031_type_step_move.sql
+-- purpose: a move is the run of transitions that one call makes a step do in one transaction. The log stores one
+--          row per move instead of one per transition (a third of the rows); readers expand it through step_moves.
+create type tasker_core.step_move as enum (
+  'created', 'enqueue', 'hand_off', 'claim', 'redeliver',
+  'submit_success', 'submit_error', 'settle_success', 'settle_retry', 'settle_error',
+  'succeed', 'retry_later', 'fail', 'retry_enqueue', 'retry_hand_off'
+);
+
+-- 0032_type_tick_row.sql
+-- purpose: what the hot functions report back, one row per fact. Columns that a kind does not use are null.
+--   verdict     step_id, token, status (committed | stale)
+--   claim       everything but status; attempts includes the attempt that starts now
+--   unroutable  as claim: no live worker registers the callable and the wait is over; the host fails it
+--   poisoned    as claim: the step killed its process max_deaths times; the host fails it
+--   task        task_id, status (the state the task has come to rest in)
+--   timer       due_in_ms until the next retry is due; no row when none is waiting
+--   queued      number of steps that were enqueued without being handed to the caller
+--   scanned     number of messages that the queue scan read (a full scan means there is more)
+create type tasker_core.tick_row as (
+  kind text,
+  step_id bigint,
+  task_id bigint,
+  template_step_id bigint,
+  token integer,
+  attempts integer,
+  deaths integer,
+  solo boolean,
+  status text,
+  last_attempted_at timestamptz,
+  backoff_seconds integer,
+  created_at timestamptz,
+  number bigint
+);
+
+-- 0100_table_namespaces.sql
+-- purpose: a namespace groups templates; each has one worker queue `worker_<name>_queue`.
+create table tasker_core.namespaces (
+  namespace_id integer generated always as identity primary key,
+  namespace_uuid uuid not null,
+  name varchar(64) not null unique,
+  description varchar(255),
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  constraint name_fits_a_queue_name check (name ~ '^[A-Za-z0-9_]{1,29}$')
+);
+
+-- A callable is the lookup key of a handler; workers claim by the set of callables they can run.
+create table tasker_core.callables (
+  callable_id integer generated always as identity primary key,
+  name text not null unique
+);
+
+-- Named steps are global names in the contract: one row per step name, shared by all templates.
+create table tasker_core.named_steps (
+  named_step_id integer generated always as identity primary key,
+  named_step_uuid uuid not null,
+  name varchar(128) not null unique,
+  created_at timestamptz not null
+);
+
+-- 0101_table_templates.sql
+-- purpose: a named task is what the contract identifies by (namespace, name, version). Registering changed content
+--          under the same version makes a new template revision; running tasks keep the revision they started with.
+create table tasker_core.named_tasks (
+  named_task_id integer generated always as identity primary key,
+  named_task_uuid uuid not null unique,
+  namespace_id integer not null references tasker_core.namespaces,
+  name varchar(64) not null,
+  version varchar(16) not null default '0.1.0',
+  description varchar(255),
+  configuration jsonb not null,
+  identity_strategy tasker_core.identity_strategy not null default 'strict',
+  current_template_id integer,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  constraint one_version_of_a_name_in_a_namespace unique (namespace_id, name, version)
+);
+
+create table tasker_core.templates (
+  template_id integer generated always as identity primary key,
+  named_task_id integer not null references tasker_core.named_tasks,
+  namespace_id integer not null,
+  content_hash text not null,
+  compiled json not null,
+  n_initial integer not null,
+  created_at timestamptz not null,
+  constraint one_revision_per_content unique (named_task_id, content_hash)
+);
+
+-- One row per step of a template. template_step_id = template_id * 2^20 + ordinal; ordinals are in topological order.
+create table tasker_core.template_steps (
+  template_step_id bigint primary key,
+  name text not null,
+  named_step_id integer not null references tasker_core.named_steps,
+  callable_id integer not null references tasker_core.callables,
+  step_type text not null,
+  initial boolean not null,
+  pending_dependencies integer not null,
+  dependencies integer[] not null,
+  children integer[] not null,
+  retryable boolean not null,
+  max_attempts integer not null,
+  backoff tasker_core.backoff_kind not null,
+  backoff_base_ms integer not null,
+  backoff_cap_ms integer not null,
+  backoff_multiplier double precision not null,
+  backoff_jitter double precision not null
+);
+
+-- 0110_table_tasks.sql
+-- purpose: the hot part of a task: state and counters. What never changes lives in task_requests, so that an update
+--          copies a narrow row. Execution status is computed from the counters; recount_task() checks them.
+create sequence tasker_core.task_id_seq as bigint cache 1;
+
+create table tasker_core.tasks (
+  task_id bigint primary key,
+  template_id integer not null,
+  state tasker_core.task_state not null,
+  n_total integer not null,
+  n_complete integer not null default 0,   -- complete and resolved_manually
+  n_cancelled integer not null default 0,
+  n_error integer not null default 0,
+  n_pipeline integer not null default 0,   -- enqueued, in_progress and both enqueued_*_orchestration
+  n_waiting_retry integer not null default 0,
+  -- Raised when a stored result is replaced by hand: caches of results are keyed by it.
+  data_epoch integer not null default 0,
+  state_since timestamptz not null,
+  completed_at timestamptz,
+  constraint counters_are_not_negative check (
+    least(n_total, n_complete, n_cancelled, n_error, n_pipeline, n_waiting_retry) >= 0
+  ),
+  constraint counters_fit_the_total check (
+    n_complete + n_cancelled + n_error + n_pipeline + n_waiting_retry <= n_total
+  )
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+create table tasker_core.task_requests (
+  task_id bigint primary key,
+  task_uuid uuid not null,
+  named_task_id integer not null,
+  correlation_id uuid not null,
+  parent_correlation_id uuid,
+  priority integer not null,
+  requested_at timestamptz not null,
+  created_at timestamptz not null,
+  initiator varchar(128) not null,
+  source_system varchar(128) not null,
+  reason varchar(128) not null,
+  tags json not null,
+  context json not null,
+  identity_hash varchar(128) not null,
+  constraint task_uuid_is_unique unique (task_uuid)
+);
+
+-- Separate, so that retention can forget a task and its identity together without an index on the hot table.
+create table tasker_core.task_identities (
+  identity_hash text primary key,
+  task_id bigint not null
+);
+
+-- 0120_table_steps.sql
+-- purpose: the state of every step. step_id = task_id * 2^20 + ordinal, so a step's task and its template children are
+--          arithmetic. No secondary index: every update must stay heap-only.
+create table tasker_core.steps (
+  step_id bigint primary key,
+  template_step_id bigint not null,
+  namespace_id integer not null,
+  callable_id integer not null,
+  state tasker_core.step_state not null,
+  pending_dependencies integer not null,
+  attempts integer not null default 0,
+  max_attempts integer not null,
+  retryable boolean not null,
+  -- The fence: raised by every claim and every loss of a lease. A result is accepted only with the current token.
+  lease_token integer not null default 0,
+  worker_id integer,
+  leased_until timestamptz,
+  message_id bigint,
+  -- Deaths of the process while the step ran alone in it, and lease expiries. solo: run alone from now on.
+  deaths smallint not null default 0,
+  solo boolean not null default false,
+  last_attempted_at timestamptz,
+  -- What last_attempted_at was before the current claim: handlers are shown the row as it was then.
+  previous_attempt_at timestamptz,
+  backoff_seconds integer,
+  processed_at timestamptz,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  -- Set only for steps made at run time (batch workers); template steps take both from the template.
+  name text,
+  inputs json,
+  constraint pending_dependencies_are_not_negative check (pending_dependencies >= 0),
+  constraint a_running_step_has_a_lease check (state <> 'in_progress' or leased_until is not null)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+
+-- Edges made at run time. Edges of the template are not stored again for every task.
+create table tasker_core.step_edges (
+  from_id bigint not null,
+  to_id bigint not null,
+  name text not null,
+  created_at timestamptz not null,
+  constraint one_edge_of_a_name_between_two_steps primary key (from_id, to_id, name)
+);
+
+-- Due times of retries. Narrow and separate, so that no index names a column of steps that changes.
+create table tasker_core.step_timers (
+  step_id bigint primary key,
+  due_at timestamptz not null,
+  kind text not null
+);
+create index step_timers_due_at on tasker_core.step_timers (due_at);
+
+-- 0121_table_step_results.sql
+-- purpose: accepted results, append-only. `body` is the contract's whole step execution result, kept as json text:
+--          jsonb would turn 1e16 into an integer and lose key order.
+create table tasker_core.step_results (
+  step_id bigint not null,
+  token integer not null,
+  recorded_at timestamptz not null,
+  worker_id integer not null,
+  success boolean not null,
+  retryable boolean not null,
+  hint_ms integer,
+  execution_ms integer not null,
+  body json not null,
+  constraint one_result_per_lease primary key (step_id, token)
+);
+
+-- 0130_table_logs.sql
+-- purpose: the audit trail, append-only, one row per move, no index on the hot side but the identity that orders it.
+create table tasker_core.step_log (
+  log_id bigint generated always as identity,
+  step_id bigint not null,
+  at timestamptz not null,
+  move tasker_core.step_move not null,
+  worker_id integer
+);
+
+create table tasker_core.task_log (
+  log_id bigint generated always as identity,
+  task_id bigint not null,
+  at timestamptz not null,
+  from_state tasker_core.task_state,
+  to_state tasker_core.task_state not null,
+  worker_id integer
+);
+
+-- 0131_table_transitions.sql
+-- purpose: the transition tables of contract/states.md sections 1 and 2, and the moves built from them. A move that is
+--          not a chain of listed transitions cannot be inserted. test/sql compares these rows with TypeScript and the docs.
+create table tasker_core.task_transition_rules (
+  from_state tasker_core.task_state not null,
+  event text not null,
+  to_state tasker_core.task_state not null,
+  primary key (from_state, event, to_state)
+);
+
+insert into tasker_core.task_transition_rules (from_state, event, to_state) values
+  ('pending', 'Start', 'initializing'),
+  ('initializing', 'ReadyStepsFound', 'enqueuing_steps'),
+  ('initializing', 'NoStepsFound', 'complete'),
+  ('initializing', 'NoDependenciesReady', 'waiting_for_dependencies'),
+  ('enqueuing_steps', 'StepsEnqueued', 'steps_in_process'),
+  ('enqueuing_steps', 'EnqueueFailed', 'error'),
+  ('steps_in_process', 'StepCompleted', 'evaluating_results'),
+  ('steps_in_process', 'AllStepsCompleted', 'evaluating_results'),
+  ('steps_in_process', 'StepFailed', 'waiting_for_retry'),
+  ('steps_in_process', 'Complete', 'complete'),
+  ('steps_in_process', 'Fail', 'error'),
+  ('evaluating_results', 'AllStepsSuccessful', 'complete'),
+  ('evaluating_results', 'ReadyStepsFound', 'enqueuing_steps'),
+  ('evaluating_results', 'NoDependenciesReady', 'waiting_for_dependencies'),
+  ('evaluating_results', 'PermanentFailure', 'blocked_by_failures'),
+  ('waiting_for_dependencies', 'DependenciesReady', 'evaluating_results'),
+  ('waiting_for_retry', 'RetryReady', 'enqueuing_steps'),
+  ('blocked_by_failures', 'GiveUp', 'error'),
+  ('blocked_by_failures', 'ManualResolution', 'resolved_manually');
+
+insert into tasker_core.task_transition_rules (from_state, event, to_state)
+select s.state, e.event, e.to_state
+from unnest(enum_range(null::tasker_core.task_state)) as s(state)
+cross join (values
+  ('Cancel', 'cancelled'::tasker_core.task_state),
+  ('ResolveManually', 'resolved_manually'::tasker_core.task_state)
+) as e(event, to_state)
+where s.state not in ('complete', 'error', 'cancelled', 'resolved_manually');
+
+create table tasker_core.step_transition_rules (
+  from_state tasker_core.step_state not null,
+  event text not null,
+  to_state tasker_core.step_state not null,
+  primary key (from_state, event)
+);
+
+insert into tasker_core.step_transition_rules (from_state, event, to_state) values
+  ('pending', 'Enqueue', 'enqueued'),
+  ('enqueued', 'Start', 'in_progress'),
+  ('pending', 'Start', 'in_progress'),
+  ('in_progress', 'EnqueueForOrchestration', 'enqueued_for_orchestration'),
+  ('in_progress', 'EnqueueAsErrorForOrchestration', 'enqueued_as_error_for_orchestration'),
+  ('enqueued_for_orchestration', 'Complete', 'complete'),
+  ('enqueued_as_error_for_orchestration', 'Complete', 'complete'),
+  ('in_progress', 'Complete', 'complete'),
+  ('enqueued_for_orchestration', 'Fail', 'error'),
+  ('enqueued_as_error_for_orchestration', 'Fail', 'error'),
+  ('in_progress', 'Fail', 'error'),
+  ('pending', 'Fail', 'error'),
+  ('enqueued', 'Fail', 'error'),
+  ('pending', 'WaitForRetry', 'waiting_for_retry'),
+  ('enqueued', 'WaitForRetry', 'waiting_for_retry'),
+  ('in_progress', 'WaitForRetry', 'waiting_for_retry'),
+  ('enqueued_as_error_for_orchestration', 'WaitForRetry', 'waiting_for_retry'),
+  ('waiting_for_retry', 'Retry', 'pending'),
+  ('error', 'Retry', 'pending'),
+  ('error', 'ResetForRetry', 'pending'),
+  ('pending', 'Cancel', 'cancelled'),
+  ('enqueued', 'Cancel', 'cancelled'),
+  ('in_progress', 'Cancel', 'cancelled'),
+  ('enqueued_for_orchestration', 'Cancel', 'cancelled'),
+  ('enqueued_as_error_for_orchestration', 'Cancel', 'cancelled'),
+  ('error', 'Cancel', 'cancelled'),
+  ('waiting_for_retry', 'Cancel', 'cancelled');
+
+insert into tasker_core.step_transition_rules (from_state, event, to_state)
+select s.state, e.event, e.to_state
+from unnest(enum_range(null::tasker_core.step_state)) as s(state)
+cross join (values
+  ('CompleteManually', 'complete'::tasker_core.step_state),
+  ('ResolveManually', 'resolved_manually'::tasker_core.step_state)
+) as e(event, to_state);
+
+-- A path may start from any state in from_states (null: the step did not exist) and runs through `path`.
+create table tasker_core.step_moves (
+  move tasker_core.step_move primary key,
+  from_states tasker_core.step_state[],
+  path tasker_core.step_state[] not null,
+  events text[] not null
+);
+
+-- A task's path is decided by where it was and where it comes to rest.
+create table tasker_core.task_moves (
+  from_state tasker_core.task_state,
+  to_state tasker_core.task_state not null,
+  path tasker_core.task_state[] not null,
+  events text[] not null,
+  constraint one_path_between_two_states unique nulls not distinct (from_state, to_state)
+);
+
+create function tasker_core._refuse_illegal_step_move() returns trigger
+language plpgsql set search_path to '' as $$
+declare
+  v_from tasker_core.step_state;
+  v_previous tasker_core.step_state;
+begin
+  if cardinality(new.path) <> cardinality(new.events) then
+    raise exception 'step move % needs one event per state of its path', new.move using errcode = 'TK001';
+  end if;
+  foreach v_from in array coalesce(new.from_states, array[null]::tasker_core.step_state[]) loop
+    v_previous := v_from;
+    for i in 1 .. cardinality(new.path) loop
+      -- A new step appears as pending; nothing precedes it.
+      if not (v_previous is null and new.path[i] = 'pending') and not exists (
+        select from tasker_core.step_transition_rules r
+        where r.from_state = v_previous and r.event = new.events[i] and r.to_state = new.path[i]
+      ) then
+        raise exception 'step move %: % -%-> % is not in the transition table',
+          new.move, v_previous, new.events[i], new.path[i] using errcode = 'TK001';
+      end if;
+      v_previous := new.path[i];
+    end loop;
+  end loop;
+  return new;
+end $$;
+
+create function tasker_core._refuse_illegal_task_move() returns trigger
+language plpgsql set search_path to '' as $$
+declare
+  v_previous tasker_core.task_state := new.from_state;
+begin
+  if cardinality(new.path) <> cardinality(new.events) or new.path[cardinality(new.path)] <> new.to_state then
+    raise exception 'task move % -> % does not end where it says', new.from_state, new.to_state using errcode = 'TK001';
+  end if;
+  for i in 1 .. cardinality(new.path) loop
+    if not (v_previous is null and new.path[i] = 'pending') and not exists (
+      select from tasker_core.task_transition_rules r
+      where r.from_state = v_previous and r.event = new.events[i] and r.to_state = new.path[i]
+    ) then
+      raise exception 'task move % -> %: % -%-> % is not in the transition table',
+        new.from_state, new.to_state, v_previous, new.events[i], new.path[i] using errcode = 'TK001';
+    end if;
+    v_previous := new.path[i];
+  end loop;
+  return new;
+end $$;
+
+create trigger step_moves_are_legal before insert or update on tasker_core.step_moves
+for each row execute function tasker_core._refuse_illegal_step_move();
+
+create trigger task_moves_are_legal before insert or update on tasker_core.task_moves
+for each row execute function tasker_core._refuse_illegal_task_move();
+
+insert into tasker_core.step_moves (move, from_states, path, events) values
+  ('created', null, '{pending}', '{Created}'),
+  ('enqueue', '{pending}', '{enqueued}', '{Enqueue}'),
+  ('hand_off', '{pending}', '{enqueued,in_progress}', '{Enqueue,Start}'),
+  ('claim', '{enqueued}', '{in_progress}', '{Start}'),
+  -- The lease moved to another attempt of the same delivery: no transition, but the trail shows who took over.
+  ('redeliver', '{in_progress}', '{}', '{}'),
+  ('submit_success', '{in_progress}', '{enqueued_for_orchestration}', '{EnqueueForOrchestration}'),
+  ('submit_error', '{in_progress}', '{enqueued_as_error_for_orchestration}', '{EnqueueAsErrorForOrchestration}'),
+  ('settle_success', '{enqueued_for_orchestration}', '{complete}', '{Complete}'),
+  ('settle_retry', '{enqueued_as_error_for_orchestration}', '{waiting_for_retry}', '{WaitForRetry}'),
+  ('settle_error', '{enqueued_as_error_for_orchestration}', '{error}', '{Fail}'),
+  ('succeed', '{in_progress}', '{enqueued_for_orchestration,complete}', '{EnqueueForOrchestration,Complete}'),
+  ('retry_later', '{in_progress}', '{enqueued_as_error_for_orchestration,waiting_for_retry}',
+    '{EnqueueAsErrorForOrchestration,WaitForRetry}'),
+  ('fail', '{in_progress}', '{enqueued_as_error_for_orchestration,error}', '{EnqueueAsErrorForOrchestration,Fail}'),
+  ('retry_enqueue', '{waiting_for_retry}', '{pending,enqueued}', '{Retry,Enqueue}'),
+  ('retry_hand_off', '{waiting_for_retry}', '{pending,enqueued,in_progress}', '{Retry,Enqueue,Start}');
+
+insert into tasker_core.task_moves (from_state, to_state, path, events) values
+  (null, 'steps_in_process', '{pending,initializing,enqueuing_steps,steps_in_process}',
+    '{Created,Start,ReadyStepsFound,StepsEnqueued}'),
+  (null, 'complete', '{pending,initializing,complete}', '{Created,Start,NoStepsFound}'),
+  (null, 'waiting_for_dependencies', '{pending,initializing,waiting_for_dependencies}',
+    '{Created,Start,NoDependenciesReady}'),
+  ('steps_in_process', 'steps_in_process', '{evaluating_results,enqueuing_steps,steps_in_process}',
+    '{StepCompleted,ReadyStepsFound,StepsEnqueued}'),
+  ('steps_in_process', 'evaluating_results', '{evaluating_results}', '{StepCompleted}'),
+  ('steps_in_process', 'complete', '{evaluating_results,complete}', '{StepCompleted,AllStepsSuccessful}'),
+  ('steps_in_process', 'waiting_for_dependencies', '{evaluating_results,waiting_for_dependencies}',
+    '{StepCompleted,NoDependenciesReady}'),
+  ('steps_in_process', 'blocked_by_failures', '{evaluating_results,blocked_by_failures}',
+    '{StepCompleted,PermanentFailure}'),
+  ('evaluating_results', 'steps_in_process', '{enqueuing_steps,steps_in_process}', '{ReadyStepsFound,StepsEnqueued}'),
+  ('evaluating_results', 'complete', '{complete}', '{AllStepsSuccessful}'),
+  ('evaluating_results', 'waiting_for_dependencies', '{waiting_for_dependencies}', '{NoDependenciesReady}'),
+  ('evaluating_results', 'blocked_by_failures', '{blocked_by_failures}', '{PermanentFailure}'),
+  ('waiting_for_dependencies', 'steps_in_process', '{evaluating_results,enqueuing_steps,steps_in_process}',
+    '{DependenciesReady,ReadyStepsFound,StepsEnqueued}');
+
+-- 0140_table_workers.sql
+-- purpose: who serves what. worker_id is short so that step rows stay narrow; the name is for people.
+create table tasker_core.workers (
+  worker_id integer generated always as identity primary key,
+  worker_uuid uuid not null unique,
+  name text not null,
+  hostname text not null,
+  pid integer not null,
+  registered_at timestamptz not null,
+  last_seen_at timestamptz not null,
+  stopped_at timestamptz
+);
+
+create table tasker_core.worker_callables (
+  worker_id integer not null references tasker_core.workers on delete cascade,
+  callable_id integer not null references tasker_core.callables,
+  primary key (worker_id, callable_id)
+);
+create index worker_callables_by_callable on tasker_core.worker_callables (callable_id);
+
+-- Workers that sleep and want a NOTIFY on their channel. The row is the coalescing: whoever wakes one deletes it.
+create unlogged table tasker_core.idle_workers (
+  worker_id integer primary key,
+  namespace_ids integer[] not null
+);
+
+-- 0150_queue_orchestration.sql
+-- purpose: the orchestration queues of the contract (wire-types.md section 6). Split mode passes results through the first.
+select pgmq.create('orchestration_step_results');
+select pgmq.create('orchestration_task_requests');
+select pgmq.create('orchestration_task_finalizations');
+
+-- 0200_function_now.sql
+-- purpose: the clock of every function. Tests set it: set tasker.now = '2026-01-02 03:04:05+00'.
+create function tasker.now() returns timestamptz
+language sql stable parallel safe
+as $$
+  select coalesce(nullif(current_setting('tasker.now', true), '')::timestamptz, clock_timestamp())
+$$;
+
+-- 0201_function_step_ids.sql
+-- purpose: a step's public id is arithmetic, so it needs no index: the first 64 bits (time, version 7, random) are its
+--          task's, the last 62 are its step_id. Twin of core/src/model/ids.ts; test/sql compares them.
+create function tasker_core.step_uuid(p_task_uuid uuid, p_step_id bigint) returns uuid
+language sql immutable strict parallel safe
+as $$
+  select (
+    left(p_task_uuid::text, 18) || '-'
+    || left(to_hex(p_step_id | 'x8000000000000000'::bit(64)::bigint), 4) || '-'
+    || right(to_hex(p_step_id | 'x8000000000000000'::bit(64)::bigint), 12)
+  )::uuid
+$$;
+
+create function tasker_core.step_id_of(p_step_uuid uuid) returns bigint
+language sql immutable strict parallel safe
+as $$
+  select ('x' || replace(right(p_step_uuid::text, 17), '-', ''))::bit(64)::bigint & 4611686018427387903
+$$;
+
+-- The bytes of one body out of a batch: bodies are concatenated, p_ends[i] is where body i ends (cumulative).
+create function tasker_core._body(p_bodies bytea, p_ends integer[], p_index integer) returns json
+language sql immutable parallel safe
+as $$
+  select convert_from(
+    substring(
+      p_bodies
+      from case when p_index = 1 then 1 else p_ends[p_index - 1] + 1 end
+      for p_ends[p_index] - case when p_index = 1 then 0 else p_ends[p_index - 1] end
+    ), 'UTF8'
+  )::json
+$$;
+
+-- 0202_function_backoff.sql
+-- purpose: delay before the next attempt, in milliseconds, without jitter (contract/states.md section 10).
+--          p_attempts: attempts made, the failed one included. Twin of core/src/lib/backoff.ts.
+create function tasker_core.backoff_ms(
+  p_kind tasker_core.backoff_kind, p_base_ms integer, p_cap_ms integer,
+  p_multiplier double precision, p_attempts integer
+) returns bigint
+language plpgsql immutable parallel safe set search_path to ''
+as $$
+declare
+  v_previous double precision := 1;
+  v_current double precision := 1;
+  v_next double precision;
+  v_delay double precision;
+begin
+  case p_kind
+    when 'none' then v_delay := 0;
+    when 'linear' then v_delay := p_base_ms::double precision * p_attempts;
+    when 'exponential' then
+      -- Past 64 doublings every cap is exceeded; the bound keeps power() finite.
+      v_delay := p_base_ms * power(p_multiplier, least(p_attempts, 64));
+    when 'fibonacci' then
+      for i in 2 .. least(p_attempts, 90) loop
+        v_next := v_previous + v_current;
+        v_previous := v_current;
+        v_current := v_next;
+      end loop;
+      v_delay := p_base_ms * v_current;
+  end case;
+  return floor(least(v_delay, p_cap_ms))::bigint;
+end $$;
+
+-- 0203_function_next_task_state.sql
+-- purpose: where a task comes to rest after its counters changed (contract/states.md sections 4, 5 and 7).
+--          p_enqueued: this call enqueued steps of the task.
+create function tasker_core._next_task_state(
+  p_from tasker_core.task_state, p_n_total integer, p_n_complete integer, p_n_cancelled integer,
+  p_n_error integer, p_n_pipeline integer, p_enqueued boolean
+) returns tasker_core.task_state
+language sql immutable parallel safe
+as $$
+  select case
+    when p_from in ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures') then p_from
+    when p_n_error > 0 then 'blocked_by_failures'
+    when p_enqueued then 'steps_in_process'
+    when p_n_pipeline > 0 then 'evaluating_results'
+    when p_n_complete + p_n_cancelled = p_n_total and p_n_complete > 0 then 'complete'
+    else 'waiting_for_dependencies'
+  end::tasker_core.task_state
+$$;
+
+-- 0210_function_create_queue.sql
+-- purpose: makes a namespace's worker queue and its own static functions: a function that names its table literally
+--          has a cached plan, a dynamic statement would be planned on every call.
+-- generated for namespace N:
+--   _queue_N_send(step ids, task uuids, correlation ids, vt) -> message ids, in the order given
+--   _queue_N_read(limit)       visible messages, oldest first, locked; messages that others hold are skipped
+--   _queue_N_delete(ids)       \ both skip messages that another transaction holds: whoever holds one is about to look
+--   _queue_N_set_vt(ids, vt)   / at the step row, which this transaction has locked, and will see what it says
+-- locks: messages only. The order message -> step -> task holds because nothing here waits for a message.
+create function tasker_core.create_queue(p_namespace_id integer, p_namespace text) returns text
+language plpgsql set search_path to '' as $$
+declare
+  v_queue text := 'worker_' || p_namespace || '_queue';
+  v_table text := format('pgmq.%I', 'q_' || lower(v_queue));
+  v_sequence text;
+  v_prefix text := 'tasker_core._queue_' || p_namespace_id;
+begin
+  perform pgmq.create(v_queue);
+  v_sequence := pg_get_serial_sequence(v_table, 'msg_id');
+  execute format($fn$
+    create or replace function %1$s_send(
+      p_step_ids bigint[], p_task_uuids uuid[], p_correlation_ids uuid[], p_vt timestamptz
+    ) returns bigint[] language plpgsql set search_path to '' as $body$
+    declare v_ids bigint[];
+    begin
+      select array_agg(nextval(%3$L::regclass)) into v_ids from generate_series(1, cardinality(p_step_ids));
+      insert into %2$s (msg_id, enqueued_at, vt, message) overriding system value
+      select v_ids[i], tasker.now(), p_vt, jsonb_build_object(
+        'task_uuid', p_task_uuids[i],
+        'step_uuid', tasker_core.step_uuid(p_task_uuids[i], p_step_ids[i]),
+        'correlation_id', p_correlation_ids[i])
+      from generate_subscripts(p_step_ids, 1) i;
+      return v_ids;
+    end $body$
+  $fn$, v_prefix, v_table, v_sequence);
+  execute format($fn$
+    create or replace function %1$s_read(p_limit integer)
+    returns table (msg_id bigint, step_id bigint, enqueued_at timestamptz)
+    language plpgsql set search_path to '' as $body$
+    begin
+      return query
+      select q.msg_id,
+        -- A message that names no step cannot be served; null tells the claimer to archive it.
+        case when q.message ->> 'step_uuid' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+          then tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) end,
+        q.enqueued_at
+      from %2$s q
+      where q.vt <= tasker.now()
+      order by q.msg_id
+      limit p_limit
+      for update skip locked;
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_delete(p_ids bigint[]) returns void
+    language plpgsql set search_path to '' as $body$
+    begin
+      delete from %2$s where msg_id = any(array(
+        select q.msg_id from %2$s q where q.msg_id = any(p_ids) for update skip locked));
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_set_vt(p_ids bigint[], p_vt timestamptz) returns void
+    language plpgsql set search_path to '' as $body$
+    begin
+      update %2$s set vt = p_vt where msg_id = any(array(
+        select q.msg_id from %2$s q where q.msg_id = any(p_ids) for update skip locked));
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_held() returns table (msg_id bigint, step_id bigint)
+    language plpgsql set search_path to '' as $body$
+    begin
+      return query
+      select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid)
+      from %2$s q where q.vt > tasker.now() and q.message ? 'step_uuid';
+    end $body$
+  $fn$, v_prefix, v_table);
+  return v_queue;
+end $$;
+
+-- 0300_function_register_template.sql
+-- purpose: registers a compiled template (core/src/model/compile.ts); the same content again changes nothing.
+--          p_template: { namespace, name, version, description, identity_strategy, content_hash, configuration,
+--            steps: [{ ordinal, name, callable, type, initial, pending_dependencies, dependencies, children,
+--                      retryable, max_attempts, backoff, backoff_base_ms, backoff_cap_ms, backoff_multiplier,
+--                      backoff_jitter }] }
+--          p_uuids: uuids made by the application for rows that may have to be created (namespace, named task, then
+--          one per step name).
+-- locks: one advisory lock per namespace and name, then rows in the order of the statements.
+create function tasker_core.register_template(p_template json, p_uuids uuid[])
+returns table (template_id integer, namespace_id integer, named_task_id integer, created boolean)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_namespace text := p_template ->> 'namespace';
+  v_namespace_id integer;
+  v_named_task_id integer;
+  v_template_id integer;
+  v_created boolean := false;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('tasker.template.' || v_namespace, 0));
+
+  select n.namespace_id into v_namespace_id from tasker_core.namespaces n where n.name = v_namespace;
+  if v_namespace_id is null then
+    insert into tasker_core.namespaces (namespace_uuid, name, created_at, updated_at)
+    values (p_uuids[1], v_namespace, v_now, v_now)
+    returning namespaces.namespace_id into v_namespace_id;
+    perform tasker_core.create_queue(v_namespace_id, v_namespace);
+  end if;
+
+  insert into tasker_core.named_tasks as t
+    (named_task_uuid, namespace_id, name, version, description, configuration, identity_strategy, created_at, updated_at)
+  values (
+    p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version', p_template ->> 'description',
+    (p_template -> 'configuration')::jsonb,
+    (p_template ->> 'identity_strategy')::tasker_core.identity_strategy, v_now, v_now
+  )
+  on conflict on constraint one_version_of_a_name_in_a_namespace do update set
+    description = excluded.description, configuration = excluded.configuration,
+    identity_strategy = excluded.identity_strategy,
+    updated_at = case when t.configuration = excluded.configuration then t.updated_at else v_now end
+  returning t.named_task_id into v_named_task_id;
+
+  select t.template_id into v_template_id from tasker_core.templates t
+  where t.named_task_id = v_named_task_id and t.content_hash = p_template ->> 'content_hash';
+  if v_template_id is null then
+    v_created := true;
+    insert into tasker_core.callables (name)
+    select distinct s ->> 'callable' from json_array_elements(p_template -> 'steps') s
+    where not exists (select from tasker_core.callables c where c.name = s ->> 'callable')
+    order by 1
+    on conflict do nothing;
+    insert into tasker_core.named_steps (named_step_uuid, name, created_at)
+    select p_uuids[2 + s.i], s.step ->> 'name', v_now
+    from json_array_elements(p_template -> 'steps') with ordinality s(step, i)
+    where not exists (select from tasker_core.named_steps n where n.name = s.step ->> 'name')
+    order by 2
+    on conflict do nothing;
+
+    insert into tasker_core.templates (named_task_id, namespace_id, content_hash, compiled, n_initial, created_at)
+    values (v_named_task_id, v_namespace_id, p_template ->> 'content_hash', p_template,
+      (select count(*) from json_array_elements(p_template -> 'steps') s where (s ->> 'initial')::boolean), v_now)
+    returning templates.template_id into v_template_id;
+
+    insert into tasker_core.template_steps
+    select (v_template_id::bigint << 20) + s.ordinal, s.name, n.named_step_id, c.callable_id, s.type, s.initial,
+      s.pending_dependencies, s.dependencies, s.children, s.retryable, s.max_attempts, s.backoff,
+      s.backoff_base_ms, s.backoff_cap_ms, s.backoff_multiplier, s.backoff_jitter
+    from json_to_recordset(p_template -> 'steps') as s(
+      ordinal integer, name text, callable text, type text, initial boolean, pending_dependencies integer,
+      dependencies integer[], children integer[], retryable boolean, max_attempts integer,
+      backoff tasker_core.backoff_kind, backoff_base_ms integer, backoff_cap_ms integer,
+      backoff_multiplier double precision, backoff_jitter double precision)
+    join tasker_core.callables c on c.name = s.callable
+    join tasker_core.named_steps n on n.name = s.name;
+  end if;
+
+  update tasker_core.named_tasks t set current_template_id = v_template_id
+  where t.named_task_id = v_named_task_id and t.current_template_id is distinct from v_template_id;
+
+  return query select v_template_id, v_namespace_id, v_named_task_id, v_created;
+end $$;
+
+-- 0301_function_workers.sql
+-- purpose: registers a worker host and the callables that it can run; returns the callables' ids in the order given.
+create function tasker_core.register_worker(
+  p_worker_uuid uuid, p_name text, p_hostname text, p_pid integer, p_callables text[]
+) returns table (worker_id integer, callable_ids integer[])
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_worker_id integer;
+  v_ids integer[];
+begin
+  insert into tasker_core.workers as w (worker_uuid, name, hostname, pid, registered_at, last_seen_at)
+  values (p_worker_uuid, p_name, p_hostname, p_pid, v_now, v_now)
+  on conflict (worker_uuid) do update set last_seen_at = v_now, stopped_at = null
+  returning w.worker_id into v_worker_id;
+
+  insert into tasker_core.callables (name)
+  select distinct c from unnest(p_callables) c
+  where not exists (select from tasker_core.callables x where x.name = c)
+  order by c
+  on conflict do nothing;
+  select array_agg(x.callable_id order by c.i) into v_ids
+  from unnest(p_callables) with ordinality c(name, i) join tasker_core.callables x on x.name = c.name;
+
+  delete from tasker_core.worker_callables wc where wc.worker_id = v_worker_id and not wc.callable_id = any(v_ids);
+  insert into tasker_core.worker_callables (worker_id, callable_id)
+  select v_worker_id, x from (select distinct unnest(v_ids)) d(x) on conflict do nothing;
+  return query select v_worker_id, coalesce(v_ids, '{}');
+end $$;
+
+create function tasker_core.heartbeat_worker(p_worker_id integer) returns void
+language sql set search_path to '' as $$
+  update tasker_core.workers set last_seen_at = tasker.now() where worker_id = p_worker_id
+$$;
+
+-- A stopped worker serves nothing any more; its rows stay for the audit trail.
+create function tasker_core.stop_worker(p_worker_id integer) returns void
+language plpgsql set search_path to '' as $$
+begin
+  update tasker_core.workers set stopped_at = tasker.now(), last_seen_at = tasker.now()
+  where worker_id = p_worker_id;
+  delete from tasker_core.worker_callables where worker_id = p_worker_id;
+  delete from tasker_core.idle_workers where worker_id = p_worker_id;
+end $$;
+
+-- 0310_function_send_steps.sql
+-- purpose: makes ready steps runnable. Up to p_free[pool] of them per pool are handed to the calling worker, already
+--          leased; the rest become visible in the queue of their namespace. Every array is aligned with p_step_ids,
+--          which is ascending; p_callables is ascending too and aligned with p_pools.
+-- locks: none of its own; the caller holds the step rows. Messages are new rows.
+create function tasker_core._send_steps(
+  p_step_ids bigint[], p_namespace_ids integer[], p_callable_ids integer[], p_task_uuids uuid[],
+  p_correlation_ids uuid[], p_was_waiting boolean, p_worker_id integer, p_callables integer[], p_pools integer[],
+  p_free integer[], p_lease interval, p_now timestamptz
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_handed integer[];
+  v_queued integer[];
+  v_namespace_id integer;
+  v_group integer[];
+  v_ids bigint[];
+  v_messages bigint[];
+  v_until timestamptz := p_now + p_lease;
+begin
+  select array_agg(x.i order by x.i) filter (where x.handed), array_agg(x.i order by x.i) filter (where not x.handed)
+  into v_handed, v_queued
+  from (
+    select r.i,
+      r.pool is not null
+        and row_number() over (partition by r.pool order by r.i) <= coalesce(p_free[r.pool], 0) as handed
+    from (
+      select i, case when p_callables[width_bucket(p_callable_ids[i], p_callables)] = p_callable_ids[i]
+        then p_pools[width_bucket(p_callable_ids[i], p_callables)] end as pool
+      from generate_subscripts(p_step_ids, 1) i
+    ) r
+  ) x;
+
+  for v_namespace_id in select distinct n from unnest(p_namespace_ids) n order by n loop
+    v_group := array(select i from unnest(v_handed) i where p_namespace_ids[i] = v_namespace_id order by i);
+    if cardinality(v_group) > 0 then
+      v_ids := array(select p_step_ids[i] from unnest(v_group) i);
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4)', v_namespace_id) into v_messages
+      using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
+        array(select p_correlation_ids[i] from unnest(v_group) i), v_until;
+      return query
+      update tasker_core.steps s set
+        state = 'in_progress', lease_token = s.lease_token + 1, attempts = s.attempts + 1,
+        worker_id = p_worker_id, leased_until = v_until, message_id = v_messages[width_bucket(s.step_id, v_ids)],
+        previous_attempt_at = s.last_attempted_at, last_attempted_at = p_now, updated_at = p_now
+      where s.step_id = any(v_ids)
+      returning 'claim', s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer,
+        s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+      insert into tasker_core.step_log (step_id, at, move, worker_id)
+      select x.step_id, p_now, case when p_was_waiting then 'retry_hand_off' else 'hand_off' end::tasker_core.step_move,
+        p_worker_id
+      from unnest(v_ids) x(step_id);
+    end if;
+
+    v_group := array(select i from unnest(v_queued) i where p_namespace_ids[i] = v_namespace_id order by i);
+    if cardinality(v_group) > 0 then
+      v_ids := array(select p_step_ids[i] from unnest(v_group) i);
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4)', v_namespace_id) into v_messages
+      using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
+        array(select p_correlation_ids[i] from unnest(v_group) i), p_now;
+      update tasker_core.steps s set
+        state = 'enqueued', message_id = v_messages[width_bucket(s.step_id, v_ids)], updated_at = p_now
+      where s.step_id = any(v_ids);
+      insert into tasker_core.step_log (step_id, at, move, worker_id)
+      select x.step_id, p_now, case when p_was_waiting then 'retry_enqueue' else 'enqueue' end::tasker_core.step_move,
+        p_worker_id
+      from unnest(v_ids) x(step_id);
+      return query select 'queued', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
+        null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
+        cardinality(v_ids)::bigint;
+    end if;
+  end loop;
+end $$;
+
+-- 0311_function_send_from.sql
+-- purpose: sends steps out of rows that the caller has locked (p_steps): looks up their tasks' public ids.
+create function tasker_core._send_from(
+  p_step_ids bigint[], p_steps tasker_core.steps[], p_was_waiting boolean, p_worker_id integer,
+  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_now timestamptz
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_tasks bigint[] := array(select distinct x >> 20 from unnest(p_step_ids) x order by 1);
+  v_uuids uuid[];
+  v_correlations uuid[];
+begin
+  select array_agg(r.task_uuid order by r.task_id), array_agg(r.correlation_id order by r.task_id)
+  into v_uuids, v_correlations
+  from tasker_core.task_requests r where r.task_id = any(v_tasks);
+  return query
+  select (x.r).* from (
+    select tasker_core._send_steps(
+      p_step_ids, array_agg(s.namespace_id order by s.step_id), array_agg(s.callable_id order by s.step_id),
+      array_agg(v_uuids[width_bucket(s.step_id >> 20, v_tasks)] order by s.step_id),
+      array_agg(v_correlations[width_bucket(s.step_id >> 20, v_tasks)] order by s.step_id),
+      p_was_waiting, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) as r
+    from unnest(p_steps) s
+    where p_step_ids[width_bucket(s.step_id, p_step_ids)] = s.step_id
+  ) x;
+end $$;
+
+-- When the next retry is due, as a `timer` row; none when nothing waits.
+create function tasker_core._next_timer(p_now timestamptz) returns setof tasker_core.tick_row
+language sql stable set search_path to '' as $$
+  select 'timer', null::bigint, null::bigint, null::bigint, null::integer, null::integer, null::integer,
+    null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
+    greatest(0, ceil(extract(epoch from x.due_at - p_now) * 1000))::bigint
+  from (select t.due_at from tasker_core.step_timers t order by t.due_at limit 1) x
+$$;
+
+-- Delay before the next attempt of a step: a server's hint, else the template's strategy with jitter; capped.
+create function tasker_core._retry_delay_ms(p_template_step_id bigint, p_attempts integer, p_hint_ms integer)
+returns integer
+language sql volatile set search_path to '' as $$
+  select (case
+    when p_hint_ms is not null then least(p_hint_ms, ts.backoff_cap_ms)
+    else least(ts.backoff_cap_ms, greatest(0, (1 + (random() * 2 - 1) * ts.backoff_jitter) *
+      tasker_core.backoff_ms(ts.backoff, ts.backoff_base_ms, ts.backoff_cap_ms, ts.backoff_multiplier, p_attempts)))
+  end)::integer
+  from tasker_core.template_steps ts where ts.template_step_id = p_template_step_id
+$$;
+
+-- 0312_function_touched.sql
+-- purpose: the children that the template gives to steps: one entry per (step, child), aligned. Reads without locks:
+--          what it reads never changes.
+create function tasker_core._children_of(p_step_ids bigint[], out parents bigint[], out children bigint[])
+language plpgsql stable set search_path to '' as $$
+declare
+  v_ids bigint[];
+  v_keys bigint[];
+begin
+  select array_agg(s.step_id), array_agg(s.template_step_id) into v_ids, v_keys
+  from tasker_core.steps s where s.step_id = any(p_step_ids);
+  select coalesce(array_agg(x.step_id), '{}'), coalesce(array_agg(x.child_id), '{}') into parents, children
+  from (
+    select s.step_id, (s.step_id & ~1048575::bigint) | c as child_id
+    from (
+      select v_ids[i] as step_id,
+        (select ts.children from tasker_core.template_steps ts where ts.template_step_id = v_keys[i]) as children
+      from generate_subscripts(v_ids, 1) i
+    ) s, unnest(s.children) c
+  ) x;
+end $$;
+
+-- 0313_function_accept_results.sql
+-- purpose: accepts the results that carry their step's current token, stores them and takes the steps' messages off the
+--          queue; sorts the accepted steps into completed, retrying (with the delay) and failed. Changes no step row.
+-- locks: none of its own but messages (skip locked); the caller holds the step rows in p_steps.
+create function tasker_core._accept_results(
+  p_worker_id integer, p_steps tasker_core.steps[], p_step_ids bigint[], p_tokens integer[], p_verdicts integer[],
+  p_execution_ms integer[], p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_now timestamptz,
+  out accepted bigint[], out completed bigint[], out retrying bigint[], out retry_ms integer[], out failed bigint[]
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_namespace_id integer;
+  v_messages bigint[];
+begin
+  select coalesce(array_agg(x.step_id order by x.step_id), '{}'),
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 0), '{}'),
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.retry), '{}'),
+    coalesce(array_agg(case when x.retry then
+      tasker_core._retry_delay_ms(x.template_step_id, x.attempts, x.hint_ms) end order by x.step_id)
+      filter (where x.retry), '{}'),
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict > 0 and not x.retry), '{}')
+  into accepted, completed, retrying, retry_ms, failed
+  from (
+    select s.step_id, s.template_step_id, s.attempts, p_verdicts[s.i] as verdict, p_hint_ms[s.i] as hint_ms,
+      p_verdicts[s.i] = 1 and s.retryable and s.attempts < s.max_attempts as retry
+    from (select u.*, width_bucket(u.step_id, p_step_ids) as i from unnest(p_steps) u) s
+    where s.i > 0 and p_step_ids[s.i] = s.step_id and s.lease_token = p_tokens[s.i] and s.state = 'in_progress'
+  ) x;
+  if cardinality(accepted) = 0 then return; end if;
+
+  insert into tasker_core.step_results (step_id, token, recorded_at, worker_id, success, retryable, hint_ms, execution_ms,
+    body)
+  select p_step_ids[i], p_tokens[i], p_now, p_worker_id, p_verdicts[i] = 0, p_verdicts[i] = 1, p_hint_ms[i],
+    p_execution_ms[i], tasker_core._body(p_bodies, p_ends, i)
+  from generate_subscripts(p_step_ids, 1) i
+  where accepted[width_bucket(p_step_ids[i], accepted)] = p_step_ids[i];
+
+  for v_namespace_id, v_messages in
+    select s.namespace_id, array_agg(s.message_id) from unnest(p_steps) s
+    where accepted[width_bucket(s.step_id, accepted)] = s.step_id and s.message_id is not null
+    group by s.namespace_id
+  loop
+    execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_messages;
+  end loop;
+end $$;
+
+-- purpose: what became of each reported result, as `verdict` rows. The same token after the step moved on is answered
+--          `committed` again: the reply to the first was lost. Any other token is `stale`.
+create function tasker_core._verdicts(
+  p_steps tasker_core.steps[], p_accepted bigint[], p_step_ids bigint[], p_tokens integer[]
+) returns setof tasker_core.tick_row
+language sql stable set search_path to '' as $$
+  select 'verdict', p_step_ids[i], null::bigint, null::bigint, p_tokens[i], null::integer, null::integer, null::boolean,
+    case
+      when p_accepted[width_bucket(p_step_ids[i], p_accepted)] = p_step_ids[i] then 'committed'
+      when exists (select from unnest(p_steps) s where s.step_id = p_step_ids[i]
+        and s.lease_token = p_tokens[i] and s.state <> 'in_progress') then 'committed'
+      else 'stale'
+    end,
+    null::timestamptz, null::integer, null::timestamptz, null::bigint
+  from generate_subscripts(p_step_ids, 1) i
+$$;
+
+-- 0320_function_settle_steps.sql
+-- purpose: settles steps whose results are accepted: final states, dependencies, due retries, sending, tasks. The one
+--          place where a result has consequences; tick (fused) and process_step_results (split) both end here.
+-- p_steps: rows locked by the caller (reporting steps, their children, due retries), ascending. p_completed,
+--          p_retrying and p_failed are disjoint and ascending. p_parents / p_children: one entry per reporting step and
+--          child. p_split: the results were submitted before, so only the second half of the transitions is logged.
+-- locks:   task rows, ascending. Deletes timers that the caller has locked (p_due).
+create function tasker_core._settle_steps(
+  p_worker_id integer, p_steps tasker_core.steps[], p_completed bigint[], p_retrying bigint[], p_retry_ms integer[],
+  p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_split boolean,
+  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer, p_now timestamptz
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_decremented bigint[];   -- children to decrement, ascending
+  v_decrements integer[];
+  v_woken bigint[];         -- due retries that are still waiting
+  v_task_ids bigint[];
+  v_tasks tasker_core.tasks[];
+  v_open bigint[];          -- tasks that may send steps after this batch's failures, ascending
+  v_ready bigint[];
+  v_ready_retries bigint[];
+  v_enqueued_tasks bigint[];
+  v_d_complete integer[];   -- changes of the counters, aligned with v_task_ids
+  v_d_error integer[];
+  v_d_pipeline integer[];
+  v_d_retrying integer[];
+  v_next tasker_core.task_state[];
+begin
+  v_woken := array(
+    select s.step_id from unnest(p_steps) s
+    where s.state = 'waiting_for_retry' and s.step_id = any(p_due) order by s.step_id);
+  select coalesce(array_agg(x.child_id order by x.child_id), '{}'), array_agg(x.n order by x.child_id)
+  into v_decremented, v_decrements
+  from (
+    select p_children[i] as child_id, count(*)::integer as n
+    from generate_subscripts(p_children, 1) i
+    where p_completed[width_bucket(p_parents[i], p_completed)] = p_parents[i]
+    group by p_children[i]
+  ) x;
+
+  v_task_ids := array(
+    select distinct x >> 20 from unnest(p_completed || p_retrying || p_failed || v_woken) x order by 1);
+  select array_agg(x.t) into v_tasks
+  from (select t from tasker_core.tasks t where t.task_id = any(v_task_ids) order by t.task_id for update) x;
+
+  -- change: reporting steps ------------------------------------------------------------------------------------
+  if cardinality(p_completed) > 0 then
+    update tasker_core.steps s set state = 'complete', processed_at = p_now, leased_until = null, message_id = null,
+      updated_at = p_now
+    where s.step_id = any(p_completed);
+  end if;
+  if cardinality(p_retrying) > 0 then
+    update tasker_core.steps s set state = 'waiting_for_retry', leased_until = null, message_id = null,
+      backoff_seconds = ceil(p_retry_ms[width_bucket(s.step_id, p_retrying)] / 1000.0)::integer, updated_at = p_now
+    where s.step_id = any(p_retrying);
+    insert into tasker_core.step_timers (step_id, due_at, kind)
+    select p_retrying[i], p_now + make_interval(secs => p_retry_ms[i] / 1000.0), 'retry'
+    from generate_subscripts(p_retrying, 1) i
+    on conflict (step_id) do update set due_at = excluded.due_at, kind = excluded.kind;
+  end if;
+  if cardinality(p_failed) > 0 then
+    update tasker_core.steps s set state = 'error', leased_until = null, message_id = null, updated_at = p_now
+    where s.step_id = any(p_failed);
+  end if;
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  select x.step_id, p_now, x.move::tasker_core.step_move, p_worker_id
+  from (
+    select c, case when p_split then 'settle_success' else 'succeed' end from unnest(p_completed) c
+    union all select r, case when p_split then 'settle_retry' else 'retry_later' end from unnest(p_retrying) r
+    union all select f, case when p_split then 'settle_error' else 'fail' end from unnest(p_failed) f
+  ) x(step_id, move);
+
+  -- change: what became ready. Children of a blocked or finished task stay pending with nothing pending -----------
+  v_open := array(
+    select t.task_id from unnest(v_tasks) t
+    where t.n_error = 0
+      and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures')
+      and not exists (select from unnest(p_failed) f where f >> 20 = t.task_id)
+    order by t.task_id);
+  if cardinality(v_decremented) > 0 then
+    v_ready := array(
+      select s.step_id from (select u.*, width_bucket(u.step_id, v_decremented) as i from unnest(p_steps) u) s
+      where s.i > 0 and v_decremented[s.i] = s.step_id and s.state = 'pending'
+        and s.pending_dependencies = v_decrements[s.i]
+        and v_open[width_bucket(s.step_id >> 20, v_open)] = s.step_id >> 20
+      order by s.step_id);
+    update tasker_core.steps s set
+      pending_dependencies = s.pending_dependencies - v_decrements[width_bucket(s.step_id, v_decremented)],
+      updated_at = p_now
+    where s.step_id = any(v_decremented) and s.state = 'pending';
+  end if;
+  v_ready_retries := array(
+    select w from unnest(v_woken) w where v_open[width_bucket(w >> 20, v_open)] = w >> 20 order by w);
+  if cardinality(p_due) > 0 then
+    -- A blocked task's timers do not fire; a manual action re-evaluates its steps.
+    delete from tasker_core.step_timers t where t.step_id = any(p_due);
+  end if;
+  if cardinality(v_ready) > 0 then
+    return query select x.* from tasker_core._send_from(
+      v_ready, p_steps, false, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) x;
+  end if;
+  if cardinality(v_ready_retries) > 0 then
+    return query select x.* from tasker_core._send_from(
+      v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) x;
+  end if;
+
+  -- change: tasks -----------------------------------------------------------------------------------------------
+  v_enqueued_tasks := array(
+    select distinct x >> 20 from unnest(coalesce(v_ready, '{}') || v_ready_retries) x order by 1);
+  select array_agg(x.complete order by x.task_id), array_agg(x.failed order by x.task_id),
+    array_agg(x.pipeline order by x.task_id), array_agg(x.retrying order by x.task_id)
+  into v_d_complete, v_d_error, v_d_pipeline, v_d_retrying
+  from (
+    select d.task_id, sum(d.complete)::integer as complete, sum(d.failed)::integer as failed,
+      sum(d.pipeline)::integer as pipeline, sum(d.retrying)::integer as retrying
+    from (
+      select t as task_id, 0 as complete, 0 as failed, 0 as pipeline, 0 as retrying from unnest(v_task_ids) t
+      union all select c >> 20, 1, 0, -1, 0 from unnest(p_completed) c
+      union all select f >> 20, 0, 1, -1, 0 from unnest(p_failed) f
+      union all select r >> 20, 0, 0, -1, 1 from unnest(p_retrying) r
+      union all select x >> 20, 0, 0, 1, 0 from unnest(v_ready) x
+      union all select w >> 20, 0, 0, 1, -1 from unnest(v_ready_retries) w
+    ) d
+    group by d.task_id
+  ) x;
+  select array_agg(tasker_core._next_task_state(t.state, t.n_total, t.n_complete + v_d_complete[t.i], t.n_cancelled,
+      t.n_error + v_d_error[t.i], t.n_pipeline + v_d_pipeline[t.i],
+      coalesce(v_enqueued_tasks[width_bucket(t.task_id, v_enqueued_tasks)] = t.task_id, false)) order by t.task_id)
+  into v_next
+  from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t;
+
+  update tasker_core.tasks t set
+    n_complete = t.n_complete + v_d_complete[width_bucket(t.task_id, v_task_ids)],
+    n_error = t.n_error + v_d_error[width_bucket(t.task_id, v_task_ids)],
+    n_pipeline = t.n_pipeline + v_d_pipeline[width_bucket(t.task_id, v_task_ids)],
+    n_waiting_retry = t.n_waiting_retry + v_d_retrying[width_bucket(t.task_id, v_task_ids)],
+    state = v_next[width_bucket(t.task_id, v_task_ids)],
+    state_since = case when t.state = v_next[width_bucket(t.task_id, v_task_ids)] then t.state_since else p_now end,
+    completed_at = case when v_next[width_bucket(t.task_id, v_task_ids)] = 'complete' then p_now end
+  where t.task_id = any(v_task_ids);
+
+  -- Back in steps_in_process after another round is a move; staying where it was is not.
+  insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
+  select t.task_id, p_now, t.state, v_next[t.i], p_worker_id
+  from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t
+  where t.state <> v_next[t.i] or t.state = 'steps_in_process';
+
+  return query
+  select 'task', null::bigint, t.task_id, null::bigint, null::integer, null::integer, null::integer,
+    null::boolean, v_next[t.i]::text, null::timestamptz, null::integer, null::timestamptz, null::bigint
+  from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t
+  where v_next[t.i] in ('complete', 'blocked_by_failures', 'error') and t.state <> v_next[t.i];
+
+  if p_timer_limit > 0 or cardinality(p_retrying) > 0 then
+    return query select x.* from tasker_core._next_timer(p_now) x;
+  end if;
+end $$;
+
+-- 0330_function_create_tasks.sql
+-- purpose: creates a batch of tasks with their initial steps and edges counted, and sends their first steps, in one
+--          commit. A task whose identity exists already is reported as `duplicate` (task_id of the one that exists).
+--          Arrays are aligned; bodies hold, per task, the context then the tags (two entries of p_ends each).
+-- rows:    created | duplicate (task_id, number = position in the batch, from 1), then those of _send_steps.
+-- locks: rows of task_identities in hash order (two creators of one identity wait for each other here), new rows else.
+create function tasker_core.create_tasks(
+  p_worker_id integer, p_task_uuids uuid[], p_template_ids integer[], p_identity_hashes text[],
+  p_correlation_ids uuid[], p_parent_correlation_ids uuid[], p_priorities integer[], p_initiators text[],
+  p_source_systems text[], p_reasons text[], p_bodies bytea, p_ends integer[],
+  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_count integer := cardinality(p_task_uuids);
+  v_ids bigint[];
+  v_new bigint[];
+  v_template record;
+  v_batch bigint[];
+  v_positions integer[];
+  v_roots bigint[];
+begin
+  select array_agg(nextval('tasker_core.task_id_seq'::regclass)) into v_ids from generate_series(1, v_count);
+
+  with inserted as (
+    insert into tasker_core.task_identities (identity_hash, task_id)
+    select p_identity_hashes[i], v_ids[i] from generate_series(1, v_count) i
+    order by p_identity_hashes[i]
+    on conflict do nothing
+    returning task_id
+  )
+  select coalesce(array_agg(task_id order by task_id), '{}') into v_new from inserted;
+
+  if cardinality(v_new) < v_count then
+    -- A new statement, so that it sees an identity committed by the transaction that this one waited for.
+    return query
+    select 'duplicate', null::bigint, t.task_id, null::bigint, null::integer, null::integer, null::integer,
+      null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz, i::bigint
+    from generate_series(1, v_count) i,
+      lateral (select d.task_id from tasker_core.task_identities d where d.identity_hash = p_identity_hashes[i]) t
+    where not v_ids[i] = any(v_new);
+  end if;
+  if cardinality(v_new) = 0 then return; end if;
+
+  insert into tasker_core.task_requests (
+    task_id, task_uuid, named_task_id, correlation_id, parent_correlation_id, priority, requested_at, created_at,
+    initiator, source_system, reason, tags, context, identity_hash)
+  select v_ids[i], p_task_uuids[i],
+    (select t.named_task_id from tasker_core.templates t where t.template_id = p_template_ids[i]),
+    p_correlation_ids[i], p_parent_correlation_ids[i], p_priorities[i], v_now, v_now, p_initiators[i],
+    p_source_systems[i], p_reasons[i], tasker_core._body(p_bodies, p_ends, i * 2),
+    tasker_core._body(p_bodies, p_ends, i * 2 - 1), p_identity_hashes[i]
+  from generate_series(1, v_count) i
+  where v_ids[i] = any(v_new);
+
+  return query
+  select 'created', null::bigint, v_ids[i], null::bigint, null::integer, null::integer, null::integer,
+    null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz, i::bigint
+  from generate_series(1, v_count) i where v_ids[i] = any(v_new);
+
+  for v_template in
+    select t.template_id, t.namespace_id, t.n_initial from tasker_core.templates t
+    where t.template_id = any(p_template_ids) order by t.template_id
+  loop
+    select array_agg(v_ids[i] order by i), array_agg(i order by i) into v_batch, v_positions
+    from generate_series(1, v_count) i
+    where p_template_ids[i] = v_template.template_id and v_ids[i] = any(v_new);
+    continue when v_batch is null;
+
+    insert into tasker_core.steps (
+      step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies, max_attempts, retryable,
+      created_at, updated_at)
+    select (b.task_id << 20) | (ts.template_step_id & 1048575), ts.template_step_id, v_template.namespace_id,
+      ts.callable_id, 'pending', ts.pending_dependencies, ts.max_attempts, ts.retryable, v_now, v_now
+    from unnest(v_batch) b(task_id), tasker_core.template_steps ts
+    where ts.template_step_id >= v_template.template_id::bigint << 20
+      and ts.template_step_id < (v_template.template_id + 1)::bigint << 20
+      and ts.initial;
+
+    v_roots := array(
+      select ts.template_step_id & 1048575 from tasker_core.template_steps ts
+      where ts.template_step_id >= v_template.template_id::bigint << 20
+        and ts.template_step_id < (v_template.template_id + 1)::bigint << 20
+        and ts.initial and ts.pending_dependencies = 0
+      order by 1);
+
+    insert into tasker_core.tasks (task_id, template_id, state, n_total, n_pipeline, state_since, completed_at)
+    select b.task_id, v_template.template_id,
+      case when v_template.n_initial = 0 then 'complete' else 'steps_in_process' end::tasker_core.task_state,
+      v_template.n_initial, cardinality(v_roots), v_now, case when v_template.n_initial = 0 then v_now end
+    from unnest(v_batch) b(task_id);
+    insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
+    select b.task_id, v_now, null,
+      case when v_template.n_initial = 0 then 'complete' else 'steps_in_process' end::tasker_core.task_state,
+      p_worker_id
+    from unnest(v_batch) b(task_id);
+
+    if v_template.n_initial = 0 then
+      return query select 'task', null::bigint, b.task_id, null::bigint, null::integer, null::integer,
+        null::integer, null::boolean, 'complete', null::timestamptz, null::integer, null::timestamptz, null::bigint
+      from unnest(v_batch) b(task_id);
+    else
+      return query select (s.r).* from (
+        select tasker_core._send_steps(
+          array_agg((v_ids[p.i] << 20) | t.ordinal order by p.i, t.ordinal),
+          array_agg(v_template.namespace_id order by p.i, t.ordinal),
+          array_agg((select ts.callable_id from tasker_core.template_steps ts
+            where ts.template_step_id = (v_template.template_id::bigint << 20) + t.ordinal) order by p.i, t.ordinal),
+          array_agg(p_task_uuids[p.i] order by p.i, t.ordinal),
+          array_agg(p_correlation_ids[p.i] order by p.i, t.ordinal),
+          false, p_worker_id, p_callables, p_pools, p_free, p_lease, v_now) as r
+        from unnest(v_positions) p(i), unnest(v_roots) t(ordinal)
+      ) s;
+    end if;
+  end loop;
+end $$;
+
+-- 0331_function_tick.sql
+-- purpose: one turn of a fused host, in one commit: accept the results of a batch of steps, settle them, resolve
+--          dependencies, wake due retries, send what became ready (DATABASE section 3), and bring the tasks to rest.
+-- p_step_ids ascending and unique; p_verdicts 0 success, 1 retryable failure, 2 permanent failure; p_hint_ms a
+--          server's wish for the delay or null; bodies as in _body.
+-- rows:    verdict per result, claim / queued of _send_steps, task per task that came to rest, timer.
+-- locks:   due timers (skipping held ones), all steps that are touched in ascending order, their tasks in ascending
+--          order; messages are only ever taken with skip locked.
+create function tasker_core.tick(
+  p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[],
+  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_parents bigint[] := '{}';
+  v_children bigint[] := '{}';
+  v_due bigint[] := '{}';
+  v_touched bigint[];
+  v_steps tasker_core.steps[];
+  v_accepted bigint[];
+  v_completed bigint[];
+  v_retrying bigint[];
+  v_retry_ms integer[];
+  v_failed bigint[];
+begin
+  -- guard: what could be touched
+  if cardinality(p_step_ids) > 0 then
+    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(p_step_ids) c;
+  end if;
+  if p_timer_limit > 0 then
+    v_due := array(
+      select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
+      order by t.due_at limit p_timer_limit for update skip locked);
+  end if;
+  v_touched := array(select distinct x from unnest(p_step_ids || v_children || v_due) x order by x);
+  if cardinality(v_touched) = 0 then
+    return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
+    return;
+  end if;
+
+  -- lock
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+
+  -- accept
+  select x.accepted, x.completed, x.retrying, x.retry_ms, x.failed
+  into v_accepted, v_completed, v_retrying, v_retry_ms, v_failed
+  from tasker_core._accept_results(p_worker_id, v_steps, p_step_ids, p_tokens, p_verdicts, p_execution_ms, p_hint_ms,
+    p_bodies, p_ends, v_now) x;
+  return query select x.* from tasker_core._verdicts(v_steps, v_accepted, p_step_ids, p_tokens) x;
+
+  -- settle
+  return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_completed, v_retrying, v_retry_ms,
+    v_failed, v_parents, v_children, v_due, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
+end $$;
+
+-- 0332_function_split.sql
+-- purpose: split mode, worker side: stores a batch of results and hands the steps to the orchestrators through the
+--          queue orchestration_step_results. Parameters as in tick.
+-- locks: steps ascending; messages are new rows or skip locked.
+create function tasker_core.submit_step_results(
+  p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[]
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_steps tasker_core.steps[];
+  v_result record;
+  v_failed bigint[];
+begin
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
+  select * into v_result from tasker_core._accept_results(p_worker_id, v_steps, p_step_ids, p_tokens, p_verdicts,
+    p_execution_ms, p_hint_ms, p_bodies, p_ends, v_now);
+  return query select x.* from tasker_core._verdicts(v_steps, v_result.accepted, p_step_ids, p_tokens) x;
+  if cardinality(v_result.accepted) = 0 then return; end if;
+
+  v_failed := array(select x from unnest(v_result.retrying || v_result.failed) x order by x);
+  update tasker_core.steps s set state = 'enqueued_for_orchestration', leased_until = null, message_id = null,
+    updated_at = v_now
+  where s.step_id = any(v_result.completed);
+  update tasker_core.steps s set state = 'enqueued_as_error_for_orchestration', leased_until = null, message_id = null,
+    updated_at = v_now
+  where s.step_id = any(v_failed);
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  select x.step_id, v_now, x.move::tasker_core.step_move, p_worker_id
+  from (
+    select c, 'submit_success' from unnest(v_result.completed) c
+    union all select f, 'submit_error' from unnest(v_failed) f
+  ) x(step_id, move);
+  insert into pgmq.q_orchestration_step_results (enqueued_at, vt, message)
+  select v_now, v_now, jsonb_build_object('task_uuid', r.task_uuid,
+    'step_uuid', tasker_core.step_uuid(r.task_uuid, x.step_id), 'correlation_id', r.correlation_id)
+  from unnest(v_result.accepted) x(step_id),
+    lateral (select q.task_uuid, q.correlation_id from tasker_core.task_requests q where q.task_id = x.step_id >> 20) r;
+end $$;
+
+-- purpose: split mode, orchestrator side: drains up to p_limit messages of orchestration_step_results and settles the
+--          steps they name; what becomes ready goes to the workers' queues.
+-- rows:    as tick, without verdicts and claims; `scanned` counts the messages.
+-- locks:   messages (skip locked), due timers (skip locked), steps ascending, tasks ascending.
+create function tasker_core.process_step_results(p_worker_id integer, p_limit integer, p_timer_limit integer)
+returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_messages bigint[];
+  v_ids bigint[];
+  v_parents bigint[] := '{}';
+  v_children bigint[] := '{}';
+  v_due bigint[] := '{}';
+  v_touched bigint[];
+  v_steps tasker_core.steps[];
+  v_result record;
+begin
+  select array_agg(x.msg_id), array_agg(distinct x.step_id) into v_messages, v_ids
+  from (
+    select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) as step_id
+    from pgmq.q_orchestration_step_results q
+    where q.vt <= v_now order by q.msg_id limit p_limit for update skip locked
+  ) x;
+  if v_ids is not null then
+    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(v_ids) c;
+  end if;
+  if p_timer_limit > 0 then
+    v_due := array(
+      select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
+      order by t.due_at limit p_timer_limit for update skip locked);
+  end if;
+  v_touched := array(select distinct x from unnest(coalesce(v_ids, '{}') || v_children || v_due) x order by x);
+  if cardinality(v_touched) = 0 then
+    return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
+    return;
+  end if;
+
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+  -- The step row decides; a message for a step that was settled before changes nothing.
+  select
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.success), '{}') as completed,
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.retry), '{}') as retrying,
+    coalesce(array_agg(case when x.retry then
+      tasker_core._retry_delay_ms(x.template_step_id, x.attempts, x.hint_ms) end order by x.step_id)
+      filter (where x.retry), '{}') as retry_ms,
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where not x.success and not x.retry), '{}') as failed
+  into v_result
+  from (
+    select s.step_id, s.template_step_id, s.attempts, r.success, r.hint_ms,
+      not r.success and r.retryable and s.retryable and s.attempts < s.max_attempts as retry
+    from unnest(v_steps) s,
+      lateral (select q.success, q.retryable, q.hint_ms from tasker_core.step_results q
+        where q.step_id = s.step_id and q.token = s.lease_token) r
+    where s.step_id = any(v_ids)
+      and s.state in ('enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')
+  ) x;
+  delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
+
+  return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
+    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, true, '{}', '{}', '{}', interval '0',
+    p_timer_limit, v_now) x;
+  if v_messages is not null then
+    return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
+      null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
+      cardinality(v_messages)::bigint;
+  end if;
+end $$;
+
+-- 0340_function_claim_steps.sql
+-- purpose: takes steps out of the queues of the given namespaces for one worker: up to p_free[pool] per pool, only
+--          callables it can run. Takes over expired leases (a death each) and released ones.
+--          After p_limit messages it stops; `scanned` says how many it saw, so that the caller knows to come back.
+-- locks: messages (skip locked), then steps ascending.
+create function tasker_core.claim_steps(
+  p_worker_id integer, p_namespace_ids integer[], p_limit integer, p_callables integer[], p_pools integer[],
+  p_free integer[], p_lease interval, p_max_deaths integer, p_handler_wait interval
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_until timestamptz := v_now + p_lease;
+  v_namespace_id integer;
+  v_message_ids bigint[];
+  v_ids bigint[];
+  v_unreadable bigint[];
+  v_scanned bigint;
+  v_steps tasker_core.steps[];
+  v_mine bigint[];
+  v_unroutable bigint[];
+  v_gone bigint[];
+  v_delayed bigint[];
+  v_full bigint[];
+  v_free integer[] := p_free;
+  v_held record;
+begin
+  foreach v_namespace_id in array p_namespace_ids loop
+    -- Of several messages for one step the newest counts; the others find the step leased and go when it is done.
+    execute format($q$
+      select array_agg(x.step_id order by x.step_id) filter (where x.step_id is not null),
+        array_agg(x.msg_id order by x.step_id) filter (where x.step_id is not null),
+        array_agg(x.msg_id) filter (where x.step_id is null), sum(x.n)
+      from (
+        select r.step_id, max(r.msg_id) as msg_id, count(*) as n from tasker_core._queue_%s_read($1) r group by r.step_id
+      ) x $q$, v_namespace_id)
+    into v_ids, v_message_ids, v_unreadable, v_scanned using p_limit;
+    if v_unreadable is not null then
+      -- Not ours: kept in the archive for whoever sent it.
+      perform pgmq.archive(
+        (select 'worker_' || n.name || '_queue' from tasker_core.namespaces n where n.namespace_id = v_namespace_id),
+        v_unreadable);
+    end if;
+    if v_scanned > 0 then
+      return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
+        null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz, v_scanned;
+    end if;
+    continue when v_ids is null;
+
+    select array_agg(x.s) into v_steps
+    from (select s from tasker_core.steps s where s.step_id = any(v_ids) order by s.step_id for update) x;
+
+    select
+      coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'take'), '{}'),
+      coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'unroutable'), '{}'),
+      coalesce(array_agg(x.message_id) filter (where x.verdict = 'gone'), '{}'),
+      coalesce(array_agg(x.message_id) filter (where x.verdict = 'miss'), '{}'),
+      coalesce(array_agg(x.message_id) filter (where x.verdict = 'full'), '{}')
+    into v_mine, v_unroutable, v_gone, v_delayed, v_full
+    from (
+      select y.step_id, y.message_id,
+        case
+          when not y.runnable then y.otherwise
+          when y.pool is not null and y.rank <= coalesce(v_free[y.pool], 0) then 'take'
+          when y.pool is not null then 'full'
+          when y.updated_at + p_handler_wait < v_now and not exists (
+            select from tasker_core.worker_callables wc
+            join tasker_core.workers w on w.worker_id = wc.worker_id
+            where wc.callable_id = y.callable_id and w.stopped_at is null
+              and w.last_seen_at > v_now - interval '30 seconds') then 'unroutable'
+          else 'miss'
+        end as verdict
+      from (
+        select z.*, row_number() over (partition by z.runnable, z.pool order by z.step_id) as rank
+        from (
+          select i.step_id, v_message_ids[i.n] as message_id, s.callable_id, s.updated_at,
+            coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
+            case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
+            case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
+              then p_pools[width_bucket(s.callable_id, p_callables)] end as pool
+          from unnest(v_ids) with ordinality i(step_id, n)
+          left join unnest(v_steps) s on s.step_id = i.step_id
+        ) z
+      ) y
+    ) x;
+
+    if cardinality(v_mine) + cardinality(v_unroutable) > 0 then
+      insert into tasker_core.step_log (step_id, at, move, worker_id)
+      select s.step_id, v_now, case s.state when 'enqueued' then 'claim' else 'redeliver' end::tasker_core.step_move,
+        p_worker_id
+      from unnest(v_steps) s
+      where s.step_id = any(v_mine || v_unroutable);
+      return query
+      update tasker_core.steps s set
+        state = 'in_progress', lease_token = s.lease_token + 1,
+        -- A lost delivery consumes no attempt: a released step has its attempt back, an expired one keeps it.
+        attempts = s.attempts + case when s.state = 'in_progress' and s.worker_id is not null then 0 else 1 end,
+        deaths = s.deaths + case when s.state = 'in_progress' and s.worker_id is not null then 1 else 0 end,
+        solo = s.solo or (s.state = 'in_progress' and s.worker_id is not null),
+        worker_id = p_worker_id, leased_until = v_until,
+        message_id = v_message_ids[width_bucket(s.step_id, v_ids)],
+        previous_attempt_at = s.last_attempted_at, last_attempted_at = v_now, updated_at = v_now
+      where s.step_id = any(v_mine || v_unroutable)
+      returning
+        case
+          when v_unroutable[width_bucket(s.step_id, v_unroutable)] = s.step_id then 'unroutable'
+          when s.deaths >= p_max_deaths then 'poisoned'
+          else 'claim'
+        end,
+        s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer, s.solo,
+        null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
+      using array(select v_message_ids[width_bucket(x, v_ids)] from unnest(v_mine || v_unroutable) x), v_until;
+      -- Several namespaces share the pools: what is taken here is not free for the next.
+      v_free := array(
+        select v_free[p] - (select count(*) from unnest(v_steps) s where s.step_id = any(v_mine)
+          and p_pools[width_bucket(s.callable_id, p_callables)] = p)::integer
+        from generate_subscripts(v_free, 1) p order by p);
+    end if;
+    if cardinality(v_gone) > 0 then
+      execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_gone;
+    end if;
+    if cardinality(v_delayed) > 0 then
+      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
+      using v_delayed, v_now + interval '250 milliseconds';
+    end if;
+    -- A full page of steps for busy pools would hide the work behind it: step aside for a moment.
+    if cardinality(v_full) > 0 and cardinality(v_ids) >= p_limit then
+      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
+      using v_full, v_now + interval '50 milliseconds';
+    end if;
+    for v_held in
+      select s.leased_until, array_agg(v_message_ids[width_bucket(s.step_id, v_ids)]) as message_ids
+      from unnest(v_steps) s where s.state = 'in_progress' and s.leased_until > v_now group by s.leased_until
+    loop
+      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
+      using v_held.message_ids, v_held.leased_until;
+    end loop;
+  end loop;
+end $$;
+
+-- 0350_function_leases.sql
+-- purpose: renews the leases of what a host still holds: step row and message in one commit. Returns the steps that
+--          are not its own any more; their handlers must be told (lease_lost).
+-- locks: steps ascending, then messages (skip locked).
+create function tasker_core.renew_leases(
+  p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_lease interval
+) returns table (lost_step_id bigint)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_until timestamptz := v_now + p_lease;
+  v_steps tasker_core.steps[];
+  v_kept bigint[];
+  v_group record;
+begin
+  update tasker_core.workers w set last_seen_at = v_now where w.worker_id = p_worker_id;
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
+  v_kept := array(
+    select s.step_id from unnest(v_steps) s
+    where s.state = 'in_progress' and s.lease_token = p_tokens[width_bucket(s.step_id, p_step_ids)]
+    order by s.step_id);
+  update tasker_core.steps s set leased_until = v_until where s.step_id = any(v_kept);
+  for v_group in
+    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
+    where v_kept[width_bucket(s.step_id, v_kept)] = s.step_id group by s.namespace_id
+  loop
+    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
+    using v_group.message_ids, v_until;
+  end loop;
+  return query select x from unnest(p_step_ids) x where not coalesce(v_kept[width_bucket(x, v_kept)] = x, false);
+end $$;
+
+-- purpose: gives back deliveries that were lost (process death, drain) so that they are taken over at once. The
+--          attempt is not counted; p_deaths[i] is 1 when the step's process died with this step alone in it, and
+--          p_suspects[i] when it died at all: from then on the step runs alone.
+-- locks: steps ascending, then messages (skip locked).
+create function tasker_core.release_steps(
+  p_step_ids bigint[], p_tokens integer[], p_deaths integer[], p_suspects boolean[]
+) returns integer
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_steps tasker_core.steps[];
+  v_ids bigint[];
+  v_group record;
+begin
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
+  v_ids := array(
+    select s.step_id from unnest(v_steps) s
+    where s.state = 'in_progress' and s.lease_token = p_tokens[width_bucket(s.step_id, p_step_ids)]
+    order by s.step_id);
+  update tasker_core.steps s set
+    -- The token moves on, so a late answer of the lost delivery is stale; no worker marks the lease as given back.
+    lease_token = s.lease_token + 1, attempts = s.attempts - 1, worker_id = null, leased_until = v_now,
+    deaths = s.deaths + p_deaths[width_bucket(s.step_id, p_step_ids)],
+    solo = s.solo or p_suspects[width_bucket(s.step_id, p_step_ids)], updated_at = v_now
+  where s.step_id = any(v_ids);
+  for v_group in
+    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
+    where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id group by s.namespace_id
+  loop
+    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
+    using v_group.message_ids, v_now;
+  end loop;
+  return cardinality(v_ids);
+end $$;
+
+-- purpose: after a lost reply a host cannot know which steps the server handed to it. Whatever is leased to the
+--          worker and not in the list of what it holds is made readable at once, without a death.
+-- locks: steps ascending, then messages. Reads the namespaces' queues: rare, off the hot path.
+create function tasker_core.reconcile_worker(p_worker_id integer, p_held_step_ids bigint[], p_held_tokens integer[])
+returns integer
+language plpgsql set search_path to '' as $$
+declare
+  v_namespace_id integer;
+  v_ids bigint[];
+  v_tokens integer[];
+  v_released integer := 0;
+begin
+  for v_namespace_id in select n.namespace_id from tasker_core.namespaces n order by 1 loop
+    execute format('select array_agg(h.step_id order by h.step_id) from tasker_core._queue_%s_held() h', v_namespace_id)
+    into v_ids;
+    continue when v_ids is null;
+    select array_agg(s.step_id order by s.step_id), array_agg(s.lease_token order by s.step_id) into v_ids, v_tokens
+    from tasker_core.steps s
+    where s.step_id = any(v_ids) and s.state = 'in_progress' and s.worker_id = p_worker_id
+      and not exists (select from generate_subscripts(p_held_step_ids, 1) i
+        where p_held_step_ids[i] = s.step_id and p_held_tokens[i] = s.lease_token);
+    if v_ids is not null then
+      v_released := v_released + tasker_core.release_steps(v_ids, v_tokens,
+        array_fill(0, array[cardinality(v_ids)]), array_fill(false, array[cardinality(v_ids)]));
+    end if;
+  end loop;
+  return v_released;
+end $$;
+
+-- 0360_function_load.sql
+-- purpose: what a host needs to build step events, a batch at a time; json comes back as the text that was accepted.
+create function tasker_core.load_tasks(p_task_ids bigint[])
+returns table (
+  task_id bigint, task_uuid uuid, template_id integer, named_task_uuid uuid, correlation_id uuid,
+  parent_correlation_id uuid, priority integer, requested_at timestamptz, created_at timestamptz, initiator text,
+  source_system text, reason text, tags text, context text, identity_hash text, data_epoch integer
+)
+language sql stable set search_path to '' as $$
+  select r.task_id, r.task_uuid, t.template_id, n.named_task_uuid, r.correlation_id, r.parent_correlation_id,
+    r.priority, r.requested_at, r.created_at, r.initiator, r.source_system, r.reason, r.tags::text, r.context::text,
+    r.identity_hash, t.data_epoch
+  from tasker_core.task_requests r, tasker_core.tasks t, tasker_core.named_tasks n
+  where r.task_id = any(p_task_ids) and t.task_id = r.task_id and n.named_task_id = r.named_task_id
+$$;
+
+-- The accepted result of each step that has one (the newest token).
+create function tasker_core.load_results(p_step_ids bigint[])
+returns table (step_id bigint, success boolean, body text)
+language sql stable set search_path to '' as $$
+  select distinct on (r.step_id) r.step_id, r.success, r.body::text
+  from tasker_core.step_results r where r.step_id = any(p_step_ids) order by r.step_id, r.token desc
+$$;
+
+create function tasker_core.load_templates(p_template_ids integer[])
+returns table (template_id integer, namespace_id integer, named_task_uuid uuid, compiled text, named_step_uuids uuid[])
+language sql stable set search_path to '' as $$
+  select t.template_id, t.namespace_id, n.named_task_uuid, t.compiled::text,
+    array(select ns.named_step_uuid from tasker_core.template_steps ts
+      join tasker_core.named_steps ns on ns.named_step_id = ts.named_step_id
+      where ts.template_step_id >= t.template_id::bigint << 20
+        and ts.template_step_id < (t.template_id + 1)::bigint << 20
+      order by ts.template_step_id)
+  from tasker_core.templates t join tasker_core.named_tasks n on n.named_task_id = t.named_task_id
+  where t.template_id = any(p_template_ids)
+$$;
+
+-- 0500_view_contract_tables.sql
+-- purpose: the contract's tables (contract/sql.md section 1) as views over the physical ones: same names, columns and
+--          types (timestamp without time zone, UTC). Writes go through functions.
+create view tasker.task_namespaces as
+select n.namespace_uuid as task_namespace_uuid, n.name, n.description,
+  n.created_at at time zone 'UTC' as created_at, n.updated_at at time zone 'UTC' as updated_at
+from tasker_core.namespaces n;
+
+create view tasker.named_tasks as
+select t.named_task_uuid, n.namespace_uuid as task_namespace_uuid, t.name, t.version, t.description, t.configuration,
+  t.identity_strategy, t.created_at at time zone 'UTC' as created_at, t.updated_at at time zone 'UTC' as updated_at
+from tasker_core.named_tasks t join tasker_core.namespaces n on n.namespace_id = t.namespace_id;
+
+create view tasker.named_steps as
+select s.named_step_uuid, s.name, null::varchar(255) as description,
+  s.created_at at time zone 'UTC' as created_at, s.created_at at time zone 'UTC' as updated_at
+from tasker_core.named_steps s;
+
+create view tasker.tasks as
+select r.task_uuid, n.named_task_uuid, t.state = 'complete' as complete, r.requested_at at time zone 'UTC' as requested_at,
+  t.completed_at at time zone 'UTC' as completed_at, r.initiator, r.source_system, r.reason, r.tags::jsonb as tags,
+  r.context::jsonb as context, r.identity_hash, r.priority, r.correlation_id, r.parent_correlation_id,
+  r.created_at at time zone 'UTC' as created_at, t.state_since at time zone 'UTC' as updated_at,
+  t.state::text as state, t.task_id
+from tasker_core.tasks t
+join tasker_core.task_requests r on r.task_id = t.task_id
+join tasker_core.named_tasks n on n.named_task_id = r.named_task_id;
+
+create view tasker.workflow_steps as
+select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.task_uuid, ns.named_step_uuid,
+  s.retryable, s.max_attempts, s.state = 'in_progress' as in_process,
+  s.state in ('complete', 'cancelled', 'resolved_manually') as processed,
+  s.processed_at at time zone 'UTC' as processed_at, s.attempts,
+  s.last_attempted_at at time zone 'UTC' as last_attempted_at, s.backoff_seconds as backoff_request_seconds,
+  coalesce(s.inputs::jsonb, (
+    select nullif(tp.compiled #> array['steps', (s.template_step_id & 1048575)::text, 'inputs'] #>> '{}', '')::jsonb
+    from tasker_core.templates tp where tp.template_id = (s.template_step_id >> 20)
+  )) as inputs,
+  (select sr.body::jsonb from tasker_core.step_results sr where sr.step_id = s.step_id
+   order by sr.token desc limit 1) as results,
+  null::jsonb as checkpoint, 0 as priority, s.created_at at time zone 'UTC' as created_at,
+  s.updated_at at time zone 'UTC' as updated_at,
+  coalesce(s.name, ns.name) as name, s.state::text as state, s.step_id
+from tasker_core.steps s
+join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+join tasker_core.named_steps ns on ns.named_step_id = ts.named_step_id
+join tasker_core.task_requests r on r.task_id = s.step_id >> 20;
+
+-- Template edges are arithmetic: rendered, not stored. Their uuid is derived so that it is stable.
+create view tasker.workflow_step_edges as
+select md5(p.step_id || ':' || s.step_id || ':provides')::uuid as workflow_step_edge_uuid,
+  tasker_core.step_uuid(r.task_uuid, p.step_id) as from_step_uuid,
+  tasker_core.step_uuid(r.task_uuid, s.step_id) as to_step_uuid, 'provides'::varchar as name,
+  s.created_at at time zone 'UTC' as created_at, s.created_at at time zone 'UTC' as updated_at
+from tasker_core.steps s
+join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+cross join unnest(ts.dependencies) d(ordinal)
+join tasker_core.steps p on p.step_id = ((s.step_id >> 20) << 20) + d.ordinal
+join tasker_core.task_requests r on r.task_id = s.step_id >> 20
+union all
+select md5(e.from_id || ':' || e.to_id || ':' || e.name)::uuid, tasker_core.step_uuid(r.task_uuid, e.from_id),
+  tasker_core.step_uuid(r.task_uuid, e.to_id), e.name, e.created_at at time zone 'UTC', e.created_at at time zone 'UTC'
+from tasker_core.step_edges e join tasker_core.task_requests r on r.task_id = e.from_id >> 20;
+
+-- 0501_view_transitions.sql
+-- purpose: the transition history of the contract, expanded from the logs: one row per transition, in order.
+create view tasker.task_transitions as
+select md5('task:' || x.log_id || ':' || x.n)::uuid as task_transition_uuid, r.task_uuid,
+  lag(x.state) over w as from_state, x.state as to_state,
+  jsonb_build_object('event', x.event) as metadata, jsonb_build_object('event', x.event) as transition_metadata,
+  wk.worker_uuid as processor_uuid, (row_number() over w)::integer as sort_key,
+  lead(x.state) over w is null as most_recent,
+  x.at at time zone 'UTC' as created_at, x.at at time zone 'UTC' as updated_at
+from (
+  select l.log_id, l.task_id, l.at, l.worker_id, p.n, p.state::text as state, m.events[p.n] as event
+  from tasker_core.task_log l
+  join tasker_core.task_moves m on m.from_state is not distinct from l.from_state and m.to_state = l.to_state
+  cross join unnest(m.path) with ordinality p(state, n)
+) x
+join tasker_core.task_requests r on r.task_id = x.task_id
+left join tasker_core.workers wk on wk.worker_id = x.worker_id
+window w as (partition by x.task_id order by x.log_id, x.n);
+
+create view tasker.workflow_step_transitions as
+select md5('step:' || x.step_id || ':' || x.log_id || ':' || x.n)::uuid as workflow_step_transition_uuid,
+  tasker_core.step_uuid(r.task_uuid, x.step_id) as workflow_step_uuid,
+  lag(x.state) over w as from_state, x.state as to_state,
+  jsonb_build_object('event', jsonb_build_object('type', x.event)::text, 'timestamp', x.at,
+    'worker_uuid', wk.worker_uuid, 'correlation_id', r.correlation_id) as metadata,
+  (row_number() over w)::integer as sort_key, lead(x.state) over w is null as most_recent,
+  x.at at time zone 'UTC' as created_at, x.at at time zone 'UTC' as updated_at
+from (
+  -- Every step starts as pending; that first transition is the row's creation and is not logged again.
+  select 0::bigint as log_id, s.step_id, s.created_at as at, null::integer as worker_id, 1::bigint as n,
+    'pending' as state, 'Created' as event
+  from tasker_core.steps s
+  union all
+  select l.log_id, l.step_id, l.at, l.worker_id, p.n, p.state::text, m.events[p.n]
+  from tasker_core.step_log l
+  join tasker_core.step_moves m on m.move = l.move
+  cross join unnest(m.path) with ordinality p(state, n)
+) x
+join tasker_core.task_requests r on r.task_id = x.step_id >> 20
+left join tasker_core.workers wk on wk.worker_id = x.worker_id
+window w as (partition by x.step_id order by x.log_id, x.n);
+
+create view tasker.workflow_step_result_audit as
+select md5('result:' || sr.step_id || ':' || sr.token)::uuid as workflow_step_result_audit_uuid,
+  tasker_core.step_uuid(r.task_uuid, sr.step_id) as workflow_step_uuid, r.task_uuid,
+  sr.recorded_at at time zone 'UTC' as recorded_at, w.worker_uuid, r.correlation_id, sr.success,
+  sr.execution_ms::bigint as execution_time_ms, sr.recorded_at at time zone 'UTC' as created_at,
+  sr.recorded_at at time zone 'UTC' as updated_at
+from tasker_core.step_results sr
+join tasker_core.task_requests r on r.task_id = sr.step_id >> 20
+left join tasker_core.workers w on w.worker_id = sr.worker_id;
+
+-- 0510_function_execution_context.sql
+-- purpose: counts and derived status of a task (contract/states.md section 4), from its steps; and the same from the
+--          counters, so that a test can compare the two after every command.
+create function tasker_core.execution_status(
+  p_total integer, p_completed integer, p_cancelled integer, p_failed integer, p_ready integer, p_pipeline integer
+) returns text
+language sql immutable parallel safe
+as $$
+  select case
+    when p_failed > 0 then 'blocked_by_failures'
+    when p_ready > 0 then 'has_ready_steps'
+    when p_pipeline > 0 then 'processing'
+    when p_total > 0 and p_completed + p_cancelled = p_total and p_completed > 0 then 'all_complete'
+    else 'waiting_for_dependencies'
+  end
+$$;
+
+create function tasker.get_task_execution_context(p_task_uuid uuid)
+returns table (
+  task_uuid uuid, named_task_uuid uuid, status text, total_steps bigint, pending_steps bigint,
+  in_progress_steps bigint, completed_steps bigint, failed_steps bigint, ready_steps bigint, execution_status text,
+  recommended_action text, completion_percentage numeric, health_status text, enqueued_steps bigint
+)
+language sql stable set search_path to '' as $$
+  select c.task_uuid, c.named_task_uuid, c.status, c.total, c.pending, c.in_progress, c.completed, c.failed, c.ready,
+    c.execution_status,
+    case c.execution_status
+      when 'blocked_by_failures' then 'handle_failures'
+      when 'has_ready_steps' then 'execute_ready_steps'
+      when 'processing' then 'wait_for_completion'
+      when 'all_complete' then 'finalize_task'
+      else 'wait_for_dependencies'
+    end,
+    case when c.total = 0 then 0 else round(c.completed::numeric / c.total * 100, 2) end,
+    case when c.failed > 0 then 'blocked' else 'healthy' end,
+    c.enqueued
+  from (
+    select x.*, tasker_core.execution_status(x.total::integer, x.completed::integer, x.cancelled::integer,
+      x.failed::integer, x.ready::integer, (x.in_progress + x.enqueued)::integer) as execution_status
+    from (
+      select r.task_uuid, n.named_task_uuid, t.state::text as status, count(s.step_id) as total,
+        count(*) filter (where s.state = 'pending') as pending,
+        count(*) filter (where s.state = 'in_progress') as in_progress,
+        count(*) filter (where s.state in ('complete', 'resolved_manually')) as completed,
+        count(*) filter (where s.state = 'error') as failed,
+        count(*) filter (where s.state = 'cancelled') as cancelled,
+        count(*) filter (where s.state in
+          ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')) as enqueued,
+        count(*) filter (where s.state in ('pending', 'waiting_for_retry') and s.pending_dependencies = 0
+          and (s.attempts = 0 or (s.retryable and s.attempts < s.max_attempts))
+          and (s.state = 'pending' or not exists (
+            select from tasker_core.step_timers st where st.step_id = s.step_id and st.due_at > tasker.now()))) as ready
+      from tasker_core.task_requests r
+      join tasker_core.tasks t on t.task_id = r.task_id
+      join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+      left join tasker_core.steps s on s.step_id >= r.task_id << 20 and s.step_id < (r.task_id + 1) << 20
+      where r.task_uuid = p_task_uuid
+      group by r.task_uuid, n.named_task_uuid, t.state
+    ) x
+  ) c
+$$;
+
+create function tasker.get_current_task_state(p_task_uuid uuid) returns varchar
+language sql stable set search_path to '' as $$
+  select t.state::varchar from tasker_core.task_requests r join tasker_core.tasks t on t.task_id = r.task_id
+  where r.task_uuid = p_task_uuid
+$$;
+
+-- Tasks whose counters differ from what their steps say. Empty, always: the suites end by calling it.
+create function tasker_core.recount_tasks() returns table (task_id bigint, counter text, stored bigint, counted bigint)
+language sql stable set search_path to '' as $$
+  select t.task_id, c.name, c.stored, c.counted
+  from tasker_core.tasks t
+  cross join lateral (
+    select count(*) as total,
+      count(*) filter (where s.state in ('complete', 'resolved_manually')) as complete,
+      count(*) filter (where s.state = 'cancelled') as cancelled,
+      count(*) filter (where s.state = 'error') as error,
+      count(*) filter (where s.state in ('enqueued', 'in_progress', 'enqueued_for_orchestration',
+        'enqueued_as_error_for_orchestration')) as pipeline,
+      count(*) filter (where s.state = 'waiting_for_retry') as waiting_retry
+    from tasker_core.steps s where s.step_id >= t.task_id << 20 and s.step_id < (t.task_id + 1) << 20
+  ) s
+  cross join lateral (values
+    ('n_total', t.n_total::bigint, s.total), ('n_complete', t.n_complete::bigint, s.complete),
+    ('n_cancelled', t.n_cancelled::bigint, s.cancelled), ('n_error', t.n_error::bigint, s.error),
+    ('n_pipeline', t.n_pipeline::bigint, s.pipeline), ('n_waiting_retry', t.n_waiting_retry::bigint, s.waiting_retry)
+  ) c(name, stored, counted)
+  where c.stored <> c.counted
+$$;

@@ -1,0 +1,110 @@
+-- purpose: split mode, worker side: stores a batch of results and hands the steps to the orchestrators through the
+--          queue orchestration_step_results. Parameters as in tick.
+-- locks: steps ascending; messages are new rows or skip locked.
+create function tasker_core.submit_step_results(
+  p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[]
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_steps tasker_core.steps[];
+  v_result record;
+  v_failed bigint[];
+begin
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
+  select * into v_result from tasker_core._accept_results(p_worker_id, v_steps, p_step_ids, p_tokens, p_verdicts,
+    p_execution_ms, p_hint_ms, p_bodies, p_ends, v_now);
+  return query select x.* from tasker_core._verdicts(v_steps, v_result.accepted, p_step_ids, p_tokens) x;
+  if cardinality(v_result.accepted) = 0 then return; end if;
+
+  v_failed := array(select x from unnest(v_result.retrying || v_result.failed) x order by x);
+  update tasker_core.steps s set state = 'enqueued_for_orchestration', leased_until = null, message_id = null,
+    updated_at = v_now
+  where s.step_id = any(v_result.completed);
+  update tasker_core.steps s set state = 'enqueued_as_error_for_orchestration', leased_until = null, message_id = null,
+    updated_at = v_now
+  where s.step_id = any(v_failed);
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  select x.step_id, v_now, x.move::tasker_core.step_move, p_worker_id
+  from (
+    select c, 'submit_success' from unnest(v_result.completed) c
+    union all select f, 'submit_error' from unnest(v_failed) f
+  ) x(step_id, move);
+  insert into pgmq.q_orchestration_step_results (enqueued_at, vt, message)
+  select v_now, v_now, jsonb_build_object('task_uuid', r.task_uuid,
+    'step_uuid', tasker_core.step_uuid(r.task_uuid, x.step_id), 'correlation_id', r.correlation_id)
+  from unnest(v_result.accepted) x(step_id),
+    lateral (select q.task_uuid, q.correlation_id from tasker_core.task_requests q where q.task_id = x.step_id >> 20) r;
+end $$;
+
+-- purpose: split mode, orchestrator side: drains up to p_limit messages of orchestration_step_results and settles the
+--          steps they name; what becomes ready goes to the workers' queues.
+-- rows:    as tick, without verdicts and claims; `scanned` counts the messages.
+-- locks:   messages (skip locked), due timers (skip locked), steps ascending, tasks ascending.
+create function tasker_core.process_step_results(p_worker_id integer, p_limit integer, p_timer_limit integer)
+returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_messages bigint[];
+  v_ids bigint[];
+  v_parents bigint[] := '{}';
+  v_children bigint[] := '{}';
+  v_due bigint[] := '{}';
+  v_touched bigint[];
+  v_steps tasker_core.steps[];
+  v_result record;
+begin
+  select array_agg(x.msg_id), array_agg(distinct x.step_id) into v_messages, v_ids
+  from (
+    select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) as step_id
+    from pgmq.q_orchestration_step_results q
+    where q.vt <= v_now order by q.msg_id limit p_limit for update skip locked
+  ) x;
+  if v_ids is not null then
+    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(v_ids) c;
+  end if;
+  if p_timer_limit > 0 then
+    v_due := array(
+      select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
+      order by t.due_at limit p_timer_limit for update skip locked);
+  end if;
+  v_touched := array(select distinct x from unnest(coalesce(v_ids, '{}') || v_children || v_due) x order by x);
+  if cardinality(v_touched) = 0 then
+    return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
+    return;
+  end if;
+
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+  -- The step row decides; a message for a step that was settled before changes nothing.
+  select
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.success), '{}') as completed,
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where x.retry), '{}') as retrying,
+    coalesce(array_agg(case when x.retry then
+      tasker_core._retry_delay_ms(x.template_step_id, x.attempts, x.hint_ms) end order by x.step_id)
+      filter (where x.retry), '{}') as retry_ms,
+    coalesce(array_agg(x.step_id order by x.step_id) filter (where not x.success and not x.retry), '{}') as failed
+  into v_result
+  from (
+    select s.step_id, s.template_step_id, s.attempts, r.success, r.hint_ms,
+      not r.success and r.retryable and s.retryable and s.attempts < s.max_attempts as retry
+    from unnest(v_steps) s,
+      lateral (select q.success, q.retryable, q.hint_ms from tasker_core.step_results q
+        where q.step_id = s.step_id and q.token = s.lease_token) r
+    where s.step_id = any(v_ids)
+      and s.state in ('enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')
+  ) x;
+  delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
+
+  return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
+    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, true, '{}', '{}', '{}', interval '0',
+    p_timer_limit, v_now) x;
+  if v_messages is not null then
+    return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
+      null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
+      cardinality(v_messages)::bigint;
+  end if;
+end $$;
