@@ -798,6 +798,32 @@ begin
   delete from tasker_core.idle_workers where worker_id = p_worker_id;
 end $$;
 
+-- purpose: a worker about to sleep says so, in a commit of its own, and then looks at its queues once more. Whoever
+--          makes steps visible afterwards wakes it and takes the row away: the row is the coalescing, there is no timer.
+create function tasker_core.mark_worker_idle(p_worker_id integer, p_namespace_ids integer[]) returns void
+language sql set search_path to '' as $$
+  insert into tasker_core.idle_workers (worker_id, namespace_ids) values (p_worker_id, p_namespace_ids)
+  on conflict (worker_id) do update set namespace_ids = excluded.namespace_ids
+$$;
+
+-- Called after a commit and outside the hot transaction: a NOTIFY inside would hold a lock over its fsync.
+create function tasker_core.wake_idle_workers(p_caller integer, p_namespace_ids integer[]) returns integer
+language plpgsql set search_path to '' as $$
+declare
+  v_workers integer[];
+begin
+  with woken as (
+    delete from tasker_core.idle_workers i where i.worker_id = any(array(
+      select w.worker_id from tasker_core.idle_workers w
+      where w.worker_id <> p_caller and w.namespace_ids && p_namespace_ids
+      order by w.worker_id for update skip locked))
+    returning i.worker_id
+  )
+  select array_agg(worker_id) into v_workers from woken;
+  perform pg_notify('tasker_wake_' || w, '') from unnest(v_workers) w;
+  return coalesce(cardinality(v_workers), 0);
+end $$;
+
 -- 0310_function_send_steps.sql
 -- purpose: makes ready steps runnable. Up to p_free[pool] of them per pool are handed to the calling worker, already
 --          leased; the rest become visible in the queue of their namespace. Every array is aligned with p_step_ids,
@@ -1763,7 +1789,7 @@ select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.ta
   s.processed_at at time zone 'UTC' as processed_at, s.attempts,
   s.last_attempted_at at time zone 'UTC' as last_attempted_at, s.backoff_seconds as backoff_request_seconds,
   coalesce(s.inputs::jsonb, (
-    select nullif(tp.compiled #> array['steps', (s.template_step_id & 1048575)::text, 'inputs'] #>> '{}', '')::jsonb
+    select nullif((tp.compiled #> array['steps', (s.template_step_id & 1048575)::text, 'inputs'])::text, 'null')::jsonb
     from tasker_core.templates tp where tp.template_id = (s.template_step_id >> 20)
   )) as inputs,
   (select sr.body::jsonb from tasker_core.step_results sr where sr.step_id = s.step_id

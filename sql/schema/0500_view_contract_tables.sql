@@ -32,7 +32,7 @@ select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.ta
   s.processed_at at time zone 'UTC' as processed_at, s.attempts,
   s.last_attempted_at at time zone 'UTC' as last_attempted_at, s.backoff_seconds as backoff_request_seconds,
   coalesce(s.inputs::jsonb, (
-    select nullif(tp.compiled #> array['steps', (s.template_step_id & 1048575)::text, 'inputs'] #>> '{}', '')::jsonb
+    select nullif((tp.compiled #> array['steps', (s.template_step_id & 1048575)::text, 'inputs'])::text, 'null')::jsonb
     from tasker_core.templates tp where tp.template_id = (s.template_step_id >> 20)
   )) as inputs,
   (select sr.body::jsonb from tasker_core.step_results sr where sr.step_id = s.step_id

@@ -4,6 +4,7 @@
  */
 export const ERROR_CATALOGUE = {
   // configuration
+  CALLABLE_AMBIGUOUS: { status: 500, retryable: false },
   CONFIG_INVALID: { status: 500, retryable: false },
   // channels
   CHANNEL_CLOSED: { status: 503, retryable: true },
@@ -19,9 +20,14 @@ export const ERROR_CATALOGUE = {
   PEER_EXITED: { status: 503, retryable: true },
   PEER_HANDSHAKE_FAILED: { status: 503, retryable: false },
   PEER_PROTOCOL_ERROR: { status: 503, retryable: true },
+  // handler files
+  HANDLER_IMPORT_FAILED: { status: 500, retryable: false },
+  HANDLER_NAME_CONFLICT: { status: 500, retryable: false },
+  HANDLER_PATH_NOT_FOUND: { status: 500, retryable: false },
   // tasks
   TASK_DUPLICATE: { status: 409, retryable: false },
   TASK_NOT_FOUND: { status: 404, retryable: false },
+  TASK_REQUEST_INVALID: { status: 400, retryable: false },
   // templates
   TEMPLATE_INVALID: { status: 422, retryable: false },
   TEMPLATE_NOT_FOUND: { status: 404, retryable: false },

@@ -1,0 +1,211 @@
+/**
+ * The bridge alone, without a database: one handler process, an `echo` handler, as many steps as its slots take.
+ *   tsx bench/bridge.ts [python|ruby|node ...]
+ */
+import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+import { BridgeSupervisor } from "../core/src/bridge/index.js";
+import {
+  CompletionChannel,
+  FfiDispatchChannel,
+  type StepDelivery,
+  type StepPayload,
+} from "../core/src/channels/index.js";
+import { systemClock } from "../core/src/lib/clock.js";
+import { createLogger } from "../core/src/observability/index.js";
+
+export interface MeasureBridgeOptions {
+  readonly language: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Size of the step event, at least about 250. */
+  readonly bytes: number;
+  /** Deliveries in flight. */
+  readonly slots: number;
+  readonly seconds: number;
+  /** Name of the handler that returns something small; default `echo`. */
+  readonly callable?: string;
+}
+
+export interface BridgeMeasurement {
+  readonly steps_per_s: number;
+  /** One step in flight, from `offer` to the answer in the completion channel. */
+  readonly rtt_p50_us: number;
+  readonly rtt_p99_us: number;
+  /** CPU of this process, both kinds, with `slots` in flight. */
+  readonly host_cpu_us_per_step: number;
+}
+
+/** Measures one handler process. Throws when a step fails, so that a broken handler does not look fast. */
+export async function measureBridge(options: MeasureBridgeOptions): Promise<BridgeMeasurement> {
+  const completions = new CompletionChannel({ capacity: 1024 });
+  const channel = new FfiDispatchChannel({
+    pool: "default",
+    capacity: options.slots,
+    completions,
+    clock: systemClock,
+  });
+  const supervisor = new BridgeSupervisor({
+    language: options.language,
+    command: options.command,
+    args: options.args,
+    ...(options.env === undefined ? {} : { env: options.env }),
+    pool: "default",
+    channel,
+    logger: createLogger({ level: "warn" }),
+    clock: systemClock,
+  });
+  await supervisor.start(AbortSignal.timeout(20_000));
+  try {
+    const driver = new Driver(channel, completions, options);
+    await driver.run(options.slots, Math.min(1, options.seconds)); // warm-up
+    const cpuBefore = process.cpuUsage();
+    const { steps, seconds } = await driver.run(options.slots, options.seconds);
+    const cpu = process.cpuUsage(cpuBefore);
+    const { rttUs } = await driver.run(1, Math.min(2, options.seconds));
+    rttUs.sort((a, b) => a - b);
+    return {
+      steps_per_s: Math.round(steps / seconds),
+      rtt_p50_us: Math.round(rttUs[Math.floor(rttUs.length * 0.5)] ?? 0),
+      rtt_p99_us: Math.round(rttUs[Math.floor(rttUs.length * 0.99)] ?? 0),
+      host_cpu_us_per_step: Number(((cpu.user + cpu.system) / steps).toFixed(2)),
+    };
+  } finally {
+    await supervisor.stop({ graceMs: 1000 });
+  }
+}
+
+class Driver {
+  readonly #channel: FfiDispatchChannel;
+  readonly #completions: CompletionChannel;
+  readonly #callable: string;
+  readonly #payload: StepPayload;
+  #nextId = 0;
+
+  constructor(
+    channel: FfiDispatchChannel,
+    completions: CompletionChannel,
+    options: MeasureBridgeOptions,
+  ) {
+    this.#channel = channel;
+    this.#completions = completions;
+    this.#callable = options.callable ?? "echo";
+    this.#payload = createPayload(options.bytes, this.#callable);
+  }
+
+  /** Keeps `inFlight` steps going for `seconds`. Round trips are recorded only with one in flight. */
+  run(inFlight: number, seconds: number): Promise<{ steps: number; seconds: number; rttUs: number[] }> {
+    return new Promise((resolve, reject) => {
+      const startedAt = performance.now();
+      const rttUs: number[] = [];
+      let steps = 0;
+      let open = 0;
+      let offeredAt = startedAt;
+      const offer = (): void => {
+        open++;
+        offeredAt = performance.now();
+        this.#channel.offer(this.#delivery());
+      };
+      const collect = (): void => {
+        for (const { delivery, outcome, settled } of this.#completions.takeAll()) {
+          if (outcome.outcome !== "success") {
+            stopListening();
+            reject(new Error(`Step ${delivery.callable} failed: ${JSON.stringify(outcome)}`));
+            return;
+          }
+          const now = performance.now();
+          if (inFlight === 1) rttUs.push((now - offeredAt) * 1000);
+          settled("committed");
+          steps++;
+          open--;
+          if (now - startedAt < seconds * 1000) setImmediate(offer);
+          else if (open === 0) {
+            stopListening();
+            resolve({ steps, seconds: (now - startedAt) / 1000, rttUs });
+          }
+        }
+      };
+      const stopListening = this.#completions.onArrival(collect);
+      for (let i = 0; i < inFlight; i++) offer();
+    });
+  }
+
+  #delivery(): StepDelivery {
+    const id = `01890a5d-ac96-774b-bcce-${String(this.#nextId++).padStart(12, "0")}`;
+    return { ...TEMPLATE, deliveryId: id, stepUuid: id, callable: this.#callable, payload: this.#payload };
+  }
+}
+
+const TASK_UUID = "01890a5d-ac96-774b-bcce-b302099a8057";
+const TEMPLATE: Omit<StepDelivery, "deliveryId" | "stepUuid" | "callable" | "payload"> = {
+  taskId: 1n,
+  stepId: 1n,
+  leaseToken: 1n,
+  taskUuid: TASK_UUID,
+  stepName: "echo",
+  correlationId: TASK_UUID,
+  parentCorrelationId: null,
+  method: null,
+  pool: "default",
+  attempt: 1,
+  maxAttempts: 3,
+  timeoutMs: 30_000,
+  leaseMs: 30_000,
+  solo: false,
+  traceparent: null,
+};
+
+function createPayload(bytes: number, callable: string): StepPayload {
+  const event = (padding: string) => ({
+    task: {
+      task: { task_uuid: TASK_UUID, context: { padding } },
+      task_name: "bench",
+      task_version: "1.0.0",
+      namespace_name: "default",
+    },
+    workflow_step: { workflow_step_uuid: TASK_UUID, name: "echo", inputs: null, attempts: 0 },
+    dependency_results: {},
+    step_definition: { name: "echo", handler: { callable } },
+  });
+  const least = JSON.stringify(event("")).length;
+  const value = event("x".repeat(Math.max(0, bytes - least)));
+  const text = Buffer.from(JSON.stringify(value));
+  return { bytes: () => text, value: () => value as never };
+}
+
+/** How the handler processes of each language are started from a checkout. */
+export const BRIDGE_COMMANDS: Readonly<
+  Record<string, Pick<MeasureBridgeOptions, "command" | "args" | "env">>
+> = {
+  python: {
+    command: "python3",
+    args: ["-m", "tasker_core.bridge", "--handlers", inRoot("python-bridge/examples/reference_handlers")],
+    env: { PYTHONPATH: inRoot("python-bridge/src") },
+  },
+  ruby: {
+    command: "ruby",
+    args: [
+      "-I",
+      inRoot("ruby-bridge/lib"),
+      inRoot("ruby-bridge/exe/tasker-bridge"),
+      "--handlers",
+      inRoot("ruby-bridge/examples/reference_handlers"),
+    ],
+  },
+};
+
+function inRoot(path: string): string {
+  return fileURLToPath(new URL(`../${path}`, import.meta.url));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const language of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BRIDGE_COMMANDS)) {
+    for (const bytes of [300, 10_000]) {
+      const command = BRIDGE_COMMANDS[language];
+      if (command === undefined) throw new Error(`No command for \`${language}\``);
+      const measured = await measureBridge({ language, ...command, bytes, slots: 64, seconds: 3 });
+      console.log(language, bytes, measured);
+    }
+  }
+}

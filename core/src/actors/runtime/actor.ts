@@ -1,0 +1,81 @@
+import type { Logger } from "../../observability/index.js";
+import { Mailbox } from "./mailbox.js";
+
+export interface ActorOptions {
+  readonly mailboxCapacity: number;
+  /** Messages handed to one `receive` at most. */
+  readonly batchSize: number;
+  readonly logger: Logger;
+}
+
+/**
+ * A bounded mailbox and a `receive` that gets one batch at a time: whatever arrived while the last batch was worked on.
+ * The work itself belongs to a lifecycle service. A throw is reported and counted, and the actor goes on.
+ */
+export abstract class Actor<Message> {
+  abstract readonly name: string;
+  readonly #options: ActorOptions;
+  readonly #mailbox: Mailbox<Message>;
+  #running: Promise<void> | undefined;
+  #failures = 0;
+
+  constructor(options: ActorOptions) {
+    this.#options = options;
+    this.#mailbox = new Mailbox(options.mailboxCapacity);
+  }
+
+  protected abstract receive(batch: readonly Message[]): Promise<void>;
+  /** Before the first message. */
+  protected async started(): Promise<void> {}
+  /** After the last message. */
+  protected async stopped(): Promise<void> {}
+
+  protected get logger(): Logger {
+    return this.#options.logger;
+  }
+
+  get metrics(): {
+    readonly queued: number;
+    readonly saturation: number;
+    readonly failures: number;
+  } {
+    return {
+      queued: this.#mailbox.size,
+      saturation: this.#mailbox.saturation,
+      failures: this.#failures,
+    };
+  }
+
+  /** Resolves when the message is in the mailbox; waits while that is full. */
+  send(message: Message): Promise<void> {
+    return this.#mailbox.put(message);
+  }
+
+  async start(): Promise<void> {
+    await this.started();
+    this.#running = this.#run();
+  }
+
+  /** Takes no further messages, works off what is in the mailbox, then stops. */
+  async stop(): Promise<void> {
+    this.#mailbox.close();
+    await this.#running;
+    await this.stopped();
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const batch = await this.#mailbox.takeBatch(this.#options.batchSize);
+      if (batch.length === 0) return;
+      try {
+        await this.receive(batch);
+      } catch (error) {
+        this.#failures += 1;
+        this.logger.error(
+          { err: error, batch: batch.length },
+          `actor ${this.name} failed on a batch`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { BridgeSupervisor } from "./supervisor.js";
+export type { BridgeMetrics, BridgeSupervisorOptions } from "./types.js";

@@ -1,0 +1,204 @@
+import { hostname } from "node:os";
+import { DEFAULT_MAX_FRAME, type HandlerManifest } from "@tasker-core/sdk/protocol";
+import { messageOf } from "../errors/index.js";
+import { orAborted } from "../lib/aborted.js";
+import { createDeferred } from "../lib/deferred.js";
+import { PeerLane } from "./lane.js";
+import type { LivePeer } from "./live-peer.js";
+import type { PeerSession } from "./session.js";
+import type { BridgeMetrics, BridgeSettings, BridgeSupervisorOptions } from "./types.js";
+
+/**
+ * Runs handler processes of one language and feeds them from one dispatch channel: takes a delivery only when a
+ * process has a free slot, gives it to the least loaded one, and replaces processes that die or hang.
+ */
+export class BridgeSupervisor {
+  readonly #settings: BridgeSettings;
+  readonly #lanes: PeerLane[];
+  readonly #firstReady = createDeferred<readonly HandlerManifest[]>();
+  readonly #unsubscribe: (() => void)[] = [];
+  /** Kept free of other work until it is empty, for a delivery that must run alone. */
+  #reserved: PeerSession | null = null;
+  #isPumpScheduled = false;
+  #isStopping = false;
+  #hasBeenReady = false;
+  #failedLaunches = 0;
+  #crashed = 0;
+  /** Of processes that are gone. */
+  #pastAnswered = 0;
+  #pastStale = 0;
+
+  constructor(options: BridgeSupervisorOptions) {
+    this.#settings = withDefaults(options);
+    this.#lanes = Array.from(
+      { length: this.#settings.processes },
+      (_, index) =>
+        new PeerLane(this.#settings, `${options.language}-${index}`, {
+          onRoom: () => this.#schedulePump(),
+          onReady: (peer) => this.#onReady(peer),
+          onLaunchFailed: (error) => this.#onLaunchFailed(error),
+          onGone: (peer, message, hasCrashed) => this.#onGone(peer, message, hasCrashed),
+        }),
+    );
+  }
+
+  /**
+   * Starts the processes and begins to take work. Resolves with what can be run once the first one has said hello;
+   * the others follow.
+   * @throws PeerError `PEER_HANDSHAKE_FAILED` after `startAttempts` failed launches, or the signal's reason; everything
+   *   is stopped then.
+   */
+  async start(signal: AbortSignal): Promise<readonly HandlerManifest[]> {
+    const { channel } = this.#settings;
+    this.#unsubscribe.push(
+      channel.onArrival(() => this.#schedulePump()),
+      channel.onCancel((id, reason) => {
+        for (const { session } of this.#peers()) session.cancel(id, reason);
+      }),
+    );
+    for (const lane of this.#lanes) lane.start();
+    try {
+      return await orAborted(this.#firstReady.promise, signal);
+    } catch (error) {
+      await this.stop({ graceMs: 0 });
+      throw error;
+    }
+  }
+
+  /** Takes nothing more, lets the processes finish for `graceMs`, gives back what is left, and ends them. */
+  async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    this.#isStopping = true;
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    await Promise.all(this.#lanes.map((lane) => lane.stop(graceMs)));
+  }
+
+  /** Deliveries the processes could take now. */
+  get freeSlots(): number {
+    return this.#peers().reduce((sum, { session }) => sum + session.free, 0);
+  }
+
+  metrics(): BridgeMetrics {
+    const peers = this.#peers();
+    const sum = (count: (session: PeerSession) => number): number =>
+      peers.reduce((total, { session }) => total + count(session), 0);
+    return {
+      spawned: this.#lanes.reduce((total, lane) => total + lane.launchCount, 0),
+      crashed: this.#crashed,
+      answered: this.#pastAnswered + sum((session) => session.answeredCount),
+      stale: this.#pastStale + sum((session) => session.staleCount),
+      inFlight: sum((session) => session.inFlightCount),
+      abandoned: sum((session) => session.abandonedCount),
+      processes: peers.map(({ pid, session }) => ({
+        workerName: session.workerName,
+        pid,
+        inFlight: session.inFlightCount,
+      })),
+    };
+  }
+
+  #peers(): LivePeer[] {
+    return this.#lanes.flatMap((lane) => [...lane.peers]);
+  }
+
+  #onReady(peer: LivePeer): void {
+    this.#hasBeenReady = true;
+    this.#firstReady.resolve(peer.handlers);
+    this.#schedulePump();
+  }
+
+  #onLaunchFailed(error: unknown): void {
+    this.#settings.logger.error({ err: error }, `handler process not started: ${messageOf(error)}`);
+    this.#failedLaunches++;
+    if (!this.#hasBeenReady && this.#failedLaunches >= this.#settings.startAttempts) {
+      this.#firstReady.reject(error);
+    }
+  }
+
+  #onGone({ pid, session }: LivePeer, message: string, hasCrashed: boolean): void {
+    this.#pastAnswered += session.answeredCount;
+    this.#pastStale += session.staleCount;
+    if (hasCrashed) this.#crashed++;
+    if (hasCrashed) this.#settings.logger.error({ pid }, message);
+    else this.#settings.logger.info({ pid }, message);
+  }
+
+  /** Once per turn: everything offered and every slot freed in it is dealt with together. */
+  #schedulePump(): void {
+    if (this.#isPumpScheduled || this.#isStopping) return;
+    this.#isPumpScheduled = true;
+    queueMicrotask(() => {
+      this.#isPumpScheduled = false;
+      if (!this.#isStopping) this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const { channel } = this.#settings;
+    const sessions = this.#peers().map((peer) => peer.session);
+    this.#pumpSolo(sessions);
+    for (;;) {
+      const session = mostFree(sessions, this.#reserved);
+      if (session === null) return;
+      const delivery = channel.queued.shared === 0 ? undefined : channel.poll("shared");
+      if (delivery === undefined) return;
+      session.dispatch(delivery);
+    }
+  }
+
+  #pumpSolo(sessions: readonly PeerSession[]): void {
+    const { channel } = this.#settings;
+    while (channel.queued.solo > 0) {
+      const empty = sessions.find((session) => session.isIdle && session.free > 0);
+      if (empty === undefined) break;
+      if (empty === this.#reserved) this.#reserved = null;
+      const delivery = channel.poll("solo");
+      if (delivery !== undefined) empty.dispatch(delivery);
+    }
+    this.#reserved = channel.queued.solo === 0 ? null : this.#reserve(sessions);
+    if (this.#reserved?.inFlightCount === 0 && this.#reserved.abandonedCount > 0) {
+      this.#reserved.retire("a step that must run alone needs a process in which nothing hangs");
+    }
+  }
+
+  /** The process that will be empty soonest; one that only hangs will never be, and makes way. */
+  #reserve(sessions: readonly PeerSession[]): PeerSession | null {
+    const serving = sessions.filter((session) => !session.isRetiring);
+    if (this.#reserved !== null && serving.includes(this.#reserved)) return this.#reserved;
+    return serving.reduce<PeerSession | null>(
+      (least, session) =>
+        least === null || session.inFlightCount < least.inFlightCount ? session : least,
+      null,
+    );
+  }
+}
+
+function mostFree(
+  sessions: readonly PeerSession[],
+  reserved: PeerSession | null,
+): PeerSession | null {
+  let best: PeerSession | null = null;
+  let bestFree = 0;
+  for (const session of sessions) {
+    const free = session === reserved ? 0 : session.free;
+    if (free > bestFree) {
+      best = session;
+      bestFree = free;
+    }
+  }
+  return best;
+}
+
+function withDefaults(options: BridgeSupervisorOptions): BridgeSettings {
+  return {
+    processes: 1,
+    hostId: hostname(),
+    handshakeTimeoutMs: 5000,
+    startAttempts: 3,
+    drainGraceMs: 25_000,
+    killGraceMs: 5000,
+    cancelGraceMs: 5000,
+    pingMs: 5000,
+    maxFrame: DEFAULT_MAX_FRAME,
+    ...options,
+  };
+}

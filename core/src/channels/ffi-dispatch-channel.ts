@@ -1,0 +1,354 @@
+import { StateError } from "../errors/index.js";
+import type { Clock } from "../lib/clock.js";
+import { createDeferred, type Deferred } from "../lib/deferred.js";
+import { Listeners } from "../lib/listeners.js";
+import { type DispatchMetrics, measurePending, type PendingDelivery } from "./pending-deliveries.js";
+import type {
+  CompletionSink,
+  CompletionVerdict,
+  StepDelivery,
+  StepFailure,
+  StepLost,
+  StepOutcome,
+} from "./types.js";
+
+export interface FfiDispatchChannelOptions {
+  readonly pool: string;
+  /** Deliveries that may be queued or held at once. */
+  readonly capacity: number;
+  readonly completions: CompletionSink;
+  readonly clock: Clock;
+  /** Time on top of a delivery's own timeout before the channel gives it up; default 30 000. */
+  readonly completionTimeoutMs?: number;
+  /** A delivery that nobody has taken for this long counts as starving; default 10 000. */
+  readonly starvationWarningMs?: number;
+}
+
+/** Which deliveries a consumer can take: `solo` ones want a process to themselves. Default `any`. */
+export type PollPermit = "any" | "shared" | "solo";
+
+export type CancelReason = "timeout" | "task_cancelled" | "lease_lost" | "shutdown";
+
+interface Waiter {
+  readonly permit: PollPermit;
+  readonly taken: Deferred<StepDelivery>;
+}
+
+/**
+ * Where work meets the code that does it, the same for every transport: one consumer (in-process TypeScript, the
+ * bridge, a native library) polls deliveries and answers each once. A delivery leaves only by an accepted
+ * completion, a timeout, or the loss of its consumer; an answer waits for room in the sink and is never dropped.
+ */
+export class FfiDispatchChannel {
+  readonly pool: string;
+  readonly capacity: number;
+  readonly #completions: CompletionSink;
+  readonly #clock: Clock;
+  readonly #completionTimeoutMs: number;
+  readonly #starvationWarningMs: number;
+  /** Everything queued, held or answering, in order of arrival. */
+  readonly #pending = new Map<string, PendingDelivery>();
+  readonly #sharedQueue = new Map<string, PendingDelivery>();
+  readonly #soloQueue = new Map<string, PendingDelivery>();
+  /** Answered, not yet stored: the lease has to be kept until the database has decided. */
+  readonly #unsettled = new Set<StepDelivery>();
+  readonly #waiters = new Set<Waiter>();
+  readonly #arrivals = new Listeners<[]>();
+  readonly #cancels = new Listeners<[string, CancelReason]>();
+  readonly #departures = new Listeners<[]>();
+  #isDraining = false;
+  #isClosed = false;
+
+  constructor(options: FfiDispatchChannelOptions) {
+    this.pool = options.pool;
+    this.capacity = options.capacity;
+    this.#completions = options.completions;
+    this.#clock = options.clock;
+    this.#completionTimeoutMs = options.completionTimeoutMs ?? 30_000;
+    this.#starvationWarningMs = options.starvationWarningMs ?? 10_000;
+  }
+
+  /** How many deliveries can be offered now: what the worker may claim. */
+  get free(): number {
+    return this.#isDraining ? 0 : Math.max(0, this.capacity - this.#pending.size);
+  }
+
+  /** Queued, held by a consumer, or waiting for room in the sink. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** Deliveries nobody has taken yet, by what they ask of a process. */
+  get queued(): { readonly shared: number; readonly solo: number } {
+    return { shared: this.#sharedQueue.size, solo: this.#soloQueue.size };
+  }
+
+  /** Adds work. False when full, draining, or when the delivery is already here. */
+  offer(delivery: StepDelivery): boolean {
+    if (this.free === 0 || this.#pending.has(delivery.deliveryId)) return false;
+    const nowMs = this.#clock.nowMs();
+    const entry: PendingDelivery = {
+      delivery,
+      offeredAtMs: nowMs,
+      state: "queued",
+      deadlineMs: this.#deadlineFrom(nowMs, delivery),
+    };
+    this.#pending.set(delivery.deliveryId, entry);
+    this.#queueOf(delivery).set(delivery.deliveryId, entry);
+    this.#serveWaiters();
+    if (entry.state === "queued") this.#arrivals.notify();
+    return true;
+  }
+
+  /**
+   * Takes the next delivery, or `undefined` when none fits the permit. Never waits. It stays pending until
+   * {@link complete}, {@link lose} or a timeout.
+   * @throws StateError `CHANNEL_CLOSED` once {@link drain} has finished.
+   */
+  poll(permit: PollPermit = "any"): StepDelivery | undefined {
+    if (this.#isClosed) throw this.#closedError();
+    const entry = this.#next(permit);
+    if (entry === undefined) return undefined;
+    this.#queueOf(entry.delivery).delete(entry.delivery.deliveryId);
+    entry.state = "held";
+    entry.deadlineMs = this.#deadlineFrom(this.#clock.nowMs(), entry.delivery);
+    return entry.delivery;
+  }
+
+  /** Waits for the next delivery. Rejects with the signal's reason, or `CHANNEL_CLOSED` when the channel drains. */
+  async pollAsync(signal: AbortSignal, permit: PollPermit = "any"): Promise<StepDelivery> {
+    signal.throwIfAborted();
+    if (this.#isDraining) throw this.#closedError();
+    const ready = this.poll(permit);
+    if (ready !== undefined) return ready;
+    const waiter: Waiter = { permit, taken: createDeferred<StepDelivery>() };
+    const onAbort = (): void => {
+      // Out of the set first: a delivery handed to a waiter that has gone would be held by nobody.
+      if (this.#waiters.delete(waiter)) waiter.taken.reject(signal.reason);
+    };
+    this.#waiters.add(waiter);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await waiter.taken.promise;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /**
+   * Answers a delivery. Resolves true when the answer is in the sink, which may mean waiting for room; false when
+   * the delivery is not held (unknown, timed out, answered before).
+   * @param onSettled called once with the database's verdict; never when this resolves false or rejects.
+   */
+  async complete(
+    deliveryId: string,
+    outcome: StepOutcome,
+    workerName: string,
+    onSettled?: (verdict: CompletionVerdict) => void,
+  ): Promise<boolean> {
+    const entry = this.#pending.get(deliveryId);
+    if (entry?.state !== "held") return false;
+    await this.#answer(entry, outcome, workerName, onSettled);
+    return true;
+  }
+
+  /** Is this delivery with a consumer, and still wanted? */
+  isHeld(deliveryId: string): boolean {
+    return this.#pending.get(deliveryId)?.state === "held";
+  }
+
+  /** Starts the channel's own deadline anew. False when the delivery is not held. */
+  extendLease(deliveryId: string): boolean {
+    const entry = this.#pending.get(deliveryId);
+    if (entry?.state !== "held") return false;
+    entry.deadlineMs = this.#deadlineFrom(this.#clock.nowMs(), entry.delivery);
+    return true;
+  }
+
+  /**
+   * Asks for a delivery to be stopped. A queued one goes back untouched; for a held one the listeners of
+   * {@link onCancel} hear of it and its consumer still answers. False when it is not here.
+   */
+  cancel(deliveryId: string, reason: CancelReason): boolean {
+    const entry = this.#pending.get(deliveryId);
+    if (entry === undefined || entry.state === "answering") return false;
+    if (entry.state === "held") this.#cancels.notify(deliveryId, reason);
+    else void this.#release(entry, `cancelled before it started (${reason})`);
+    return true;
+  }
+
+  /** The consumer of these deliveries is gone. What it had already answered, or never held, is passed over. */
+  async lose(
+    deliveryIds: Iterable<string>,
+    loss: {
+      readonly alone: boolean;
+      readonly message: string;
+      readonly workerName: string;
+      /** Default `worker_lost`; `drained` when the consumer was stopped on purpose. */
+      readonly reason?: StepLost["reason"];
+    },
+  ): Promise<void> {
+    const { alone, message, workerName, reason = "worker_lost" } = loss;
+    const outcome: StepLost = { outcome: "lost", reason, alone, message };
+    const lost = [...deliveryIds].flatMap((id) => this.#pending.get(id) ?? []);
+    const held = lost.filter((entry) => entry.state === "held");
+    await Promise.all(held.map((entry) => this.#answer(entry, outcome, workerName)));
+  }
+
+  /** Everything whose lease this host has to renew, answered but unstored deliveries included. */
+  held(): StepDelivery[] {
+    // An answer that waits for room is in both.
+    const pending = Array.from(this.#pending.values(), (entry) => entry.delivery);
+    return [...new Set([...pending, ...this.#unsettled])];
+  }
+
+  /**
+   * Gives up what is past its deadline: a held delivery fails with `ffi_timeout`, retryable; one that nobody has
+   * taken goes back without an attempt. Resolves with how many, once their outcomes are in the sink.
+   */
+  async cleanupTimeouts(): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    const late = [...this.#pending.values()].filter(
+      (entry) => entry.state !== "answering" && entry.deadlineMs <= nowMs,
+    );
+    await Promise.all(
+      late.map((entry) => {
+        if (entry.state === "queued") return this.#release(entry, "no handler took it in time");
+        this.#cancels.notify(entry.delivery.deliveryId, "timeout");
+        return this.#answer(entry, this.#timeoutFailure(entry, nowMs), `channel:${this.pool}`);
+      }),
+    );
+    return late.length;
+  }
+
+  metrics(): DispatchMetrics {
+    return measurePending(this.#pending.values(), this.#clock.nowMs(), this.#starvationWarningMs);
+  }
+
+  /** Called when a delivery has been queued, synchronously. */
+  onArrival(listener: () => void): () => void {
+    return this.#arrivals.add(listener);
+  }
+
+  /** Called when a held delivery should stop. */
+  onCancel(listener: (deliveryId: string, reason: CancelReason) => void): () => void {
+    return this.#cancels.add(listener);
+  }
+
+  /**
+   * Takes nothing more, gives back what nobody has taken, and waits for the rest to be answered; when the signal
+   * aborts, gives that back as well. The channel is closed afterwards.
+   */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#isDraining = true;
+    for (const waiter of this.#waiters) waiter.taken.reject(this.#closedError());
+    this.#waiters.clear();
+    const queued = [...this.#sharedQueue.values(), ...this.#soloQueue.values()];
+    await Promise.all(queued.map((entry) => this.#release(entry, "the worker is shutting down")));
+    await this.#untilEmpty(signal);
+    const unfinished = [...this.#pending.values()].filter((entry) => entry.state === "held");
+    await Promise.all(
+      unfinished.map((entry) => this.#release(entry, "not finished when the worker shut down")),
+    );
+    this.#isClosed = true;
+  }
+
+  async #untilEmpty(signal: AbortSignal): Promise<void> {
+    const done = createDeferred<void>();
+    const check = (): void => {
+      if (this.#pending.size === 0 || signal.aborted) done.resolve();
+    };
+    const stopListening = this.#departures.add(check);
+    signal.addEventListener("abort", check, { once: true });
+    check();
+    await done.promise;
+    stopListening();
+    signal.removeEventListener("abort", check);
+  }
+
+  #next(permit: PollPermit): PendingDelivery | undefined {
+    const shared = permit === "solo" ? undefined : first(this.#sharedQueue);
+    const solo = permit === "shared" ? undefined : first(this.#soloQueue);
+    if (shared === undefined || solo === undefined) return shared ?? solo;
+    return shared.offeredAtMs <= solo.offeredAtMs ? shared : solo;
+  }
+
+  #queueOf(delivery: StepDelivery): Map<string, PendingDelivery> {
+    return delivery.solo ? this.#soloQueue : this.#sharedQueue;
+  }
+
+  #serveWaiters(): void {
+    for (const waiter of this.#waiters) {
+      const delivery = this.poll(waiter.permit);
+      if (delivery === undefined) continue;
+      this.#waiters.delete(waiter);
+      waiter.taken.resolve(delivery);
+    }
+  }
+
+  #release(entry: PendingDelivery, why: string): Promise<void> {
+    const message = `Step \`${entry.delivery.stepName}\` was given back: ${why}`;
+    const outcome: StepLost = { outcome: "lost", reason: "drained", alone: false, message };
+    return this.#answer(entry, outcome, `channel:${this.pool}`);
+  }
+
+  async #answer(
+    entry: PendingDelivery,
+    outcome: StepOutcome,
+    workerName: string,
+    onSettled?: (verdict: CompletionVerdict) => void,
+  ): Promise<void> {
+    const { delivery } = entry;
+    const before = entry.state;
+    // At once, so that a second answer, a timeout or a loss during the wait for room finds nothing to answer.
+    entry.state = "answering";
+    this.#queueOf(delivery).delete(delivery.deliveryId);
+    this.#unsettled.add(delivery);
+    const settled = (verdict: CompletionVerdict): void => {
+      this.#unsettled.delete(delivery);
+      onSettled?.(verdict);
+    };
+    try {
+      await this.#completions.put({ delivery, outcome, workerName, settled });
+    } catch (error) {
+      this.#unsettled.delete(delivery);
+      entry.state = before === "queued" ? "queued" : "held";
+      if (before === "queued") this.#queueOf(delivery).set(delivery.deliveryId, entry);
+      throw error;
+    }
+    this.#pending.delete(delivery.deliveryId);
+    this.#departures.notify();
+  }
+
+  #deadlineFrom(nowMs: number, delivery: StepDelivery): number {
+    return nowMs + delivery.timeoutMs + this.#completionTimeoutMs;
+  }
+
+  #timeoutFailure(entry: PendingDelivery, nowMs: number): StepFailure {
+    const { delivery } = entry;
+    const heldMs = Math.round(nowMs - entry.offeredAtMs);
+    return {
+      outcome: "failure",
+      kind: "timeout",
+      errorType: "ffi_timeout",
+      errorCode: null,
+      message: `Step \`${delivery.stepName}\` (attempt ${delivery.attempt}) got no answer from its handler \`${delivery.callable}\` within ${heldMs} ms`,
+      retryable: true,
+      retryAfterMs: null,
+      statusCode: null,
+      detail: null,
+      executionMs: heldMs,
+    };
+  }
+
+  #closedError(): StateError {
+    return new StateError(
+      "CHANNEL_CLOSED",
+      `Dispatch channel of pool \`${this.pool}\` is closed: the worker is shutting down`,
+    );
+  }
+}
+
+function first(queue: ReadonlyMap<string, PendingDelivery>): PendingDelivery | undefined {
+  return queue.values().next().value;
+}

@@ -1,0 +1,21 @@
+export { CompletionChannel } from "./completion-channel.js";
+export {
+  type CancelReason,
+  FfiDispatchChannel,
+  type FfiDispatchChannelOptions,
+  type PollPermit,
+} from "./ffi-dispatch-channel.js";
+export type { DispatchMetrics } from "./pending-deliveries.js";
+export type {
+  CompletionSink,
+  CompletionVerdict,
+  FailureKind,
+  StepCompletion,
+  StepDelivery,
+  StepFailure,
+  StepLost,
+  StepOutcome,
+  StepPayload,
+  StepSuccess,
+  TaskSequenceStep,
+} from "./types.js";

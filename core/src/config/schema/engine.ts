@@ -1,0 +1,44 @@
+import { choice, integer, table } from "./fields.js";
+
+const MANY = 2_147_483_647;
+
+/** Tables that are ours: the engine's own settings, beside the contract's. */
+export const engineTables = {
+  compatibility: table({
+    /** `tasker-core` restores the reference's leniency where existing set-ups lean on it. */
+    profile: choice(["default", "tasker-core"], "default"),
+  }),
+  templates: table({
+    /** `auto`: warn, or ignore under the compatibility profile. */
+    unknown_keys: choice(["auto", "ignore", "warn", "error"], "auto"),
+  }),
+  lease: table({
+    /** A step of a dead worker runs again at most this long after; renewed at a third. */
+    lease_seconds: integer(1, 3600, 10),
+    /** Processes a step may take down before it is given up. */
+    max_deaths: integer(1, 100, 3),
+    /** How long a step waits for a worker that knows its callable; 0 fails it at once. */
+    handler_wait_seconds: integer(0, 86_400, 15),
+  }),
+  pump: table({
+    /** Results and claims per database call. */
+    batch_size: integer(1, 1000, 200),
+    /** The guarantee behind NOTIFY. */
+    poll_interval_ms: integer(10, 60_000, 250),
+    /** Quiet time before other hosts are asked for a NOTIFY. */
+    idle_after_ms: integer(1, 60_000, 50),
+    /** Work in hand beyond what is running, as time: hides the round trip to the database. */
+    prefetch_ms: integer(0, 10_000, 20),
+    /** The same as deliveries per running handler, at most. */
+    max_prefetch_per_slot: integer(0, 1000, 16),
+    /** Bytes of task contexts and of step results that a host keeps in memory, each. */
+    cache_bytes: integer(1_048_576, MANY, 67_108_864),
+    /** Repairs steps that are enqueued without a message. */
+    reconcile_interval_seconds: integer(1, 3600, 30),
+  }),
+  logging: table({
+    level: choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
+    /** `auto`: readable lines on a terminal, JSON elsewhere. */
+    format: choice(["auto", "json", "pretty"], "auto"),
+  }),
+};

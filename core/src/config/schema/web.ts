@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { Secret } from "../../lib/secret.js";
+import { address, choice, flag, integer, secret, table, text, textList } from "./fields.js";
+
+const apiKey = z.strictObject({
+  key: z
+    .string({ error: "text" })
+    .min(1, { error: "text that is not empty" })
+    .transform((content) => new Secret(content)),
+  permissions: textList(),
+  description: text(""),
+});
+
+function auth(defaults: { issuer: string; audience: string }) {
+  return table({
+    enabled: flag(false),
+    /** Serve an address other than loopback without authentication; warns at every start. */
+    allow_open: flag(false),
+    jwt_issuer: text(defaults.issuer),
+    jwt_audience: text(defaults.audience),
+    jwt_token_expiry_hours: integer(1, 168, 24),
+    jwt_private_key: secret(""),
+    jwt_public_key: text(""),
+    jwt_public_key_path: text(""),
+    jwt_verification_method: choice(["public_key", "jwks"], "public_key"),
+    jwt_allowed_algorithms: textList(["RS256"]),
+    jwks_url: text(""),
+    jwks_refresh_interval_seconds: integer(1, 86_400, 3600),
+    jwks_max_stale_seconds: integer(0, 86_400, 300),
+    jwks_url_allow_http: flag(false),
+    permissions_claim: text("permissions"),
+    strict_validation: flag(true),
+    log_unknown_permissions: flag(true),
+    api_key: secret(""),
+    api_key_header: text("X-API-Key"),
+    api_keys: z.array(apiKey, { error: "a list of tables" }).default([]),
+  });
+}
+
+export interface WebDefaults {
+  readonly address: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly poolSize: number;
+  readonly maxConnections: number;
+  readonly connectionsHint: number;
+}
+
+export function web(defaults: WebDefaults) {
+  return table({
+    enabled: flag(true),
+    bind_address: address(defaults.address),
+    request_timeout_ms: integer(100, 300_000, 30_000),
+    /** Adds `/config` (secrets redacted). */
+    config_endpoint_enabled: flag(false),
+    database_pools: table({
+      web_api_pool_size: integer(1, 1000, defaults.poolSize),
+      web_api_max_connections: integer(1, 1000, defaults.maxConnections),
+      web_api_connection_timeout_seconds: integer(1, 300, 30),
+      web_api_idle_timeout_seconds: integer(1, 3600, 600),
+      max_total_connections_hint: integer(1, 10_000, defaults.connectionsHint),
+    }),
+    auth: auth(defaults),
+  });
+}
+
+export function grpc(defaults: { address: string; streams: number }) {
+  return table({
+    enabled: flag(true),
+    bind_address: address(defaults.address),
+    tls_enabled: flag(false),
+    keepalive_interval_seconds: integer(1, 3600, 30),
+    keepalive_timeout_seconds: integer(1, 300, 20),
+    max_concurrent_streams: integer(1, 10_000, defaults.streams),
+    max_frame_size: integer(16_384, 16_777_215, 16_384),
+    enable_reflection: flag(true),
+    enable_health_service: flag(true),
+  });
+}

@@ -1,0 +1,33 @@
+import type { Queryable } from "../pool.js";
+import { interval, type Routes } from "./routes.js";
+import { readTickRows, type TickOutcome } from "./tick-row.js";
+
+export interface ClaimInput {
+  readonly workerId: number;
+  readonly namespaceIds: readonly number[];
+  /** Messages to look at per namespace. */
+  readonly limit: number;
+  readonly routes: Routes;
+  readonly leaseMs: number;
+  readonly maxDeaths: number;
+  readonly handlerWaitMs: number;
+}
+
+const CLAIM = `select * from tasker_core.claim_steps($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+
+/** `tasker_core.claim_steps`: takes steps out of the namespaces' queues, expired and released leases included. */
+export async function claimSteps(db: Queryable, input: ClaimInput): Promise<TickOutcome> {
+  return readTickRows(
+    await db.prepared("claim_steps", CLAIM, [
+      input.workerId,
+      input.namespaceIds,
+      input.limit,
+      input.routes.callableIds,
+      input.routes.pools,
+      input.routes.free,
+      interval(input.leaseMs),
+      input.maxDeaths,
+      interval(input.handlerWaitMs),
+    ]),
+  );
+}

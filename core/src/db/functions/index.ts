@@ -1,0 +1,34 @@
+export { type ClaimInput, claimSteps } from "./claim-steps.js";
+export { createTasks, type NewTask } from "./create-tasks.js";
+export { markWorkerIdle, wakeIdleWorkers } from "./idle.js";
+export {
+  type HeldStep,
+  type ReleasedStep,
+  reconcileWorker,
+  releaseSteps,
+  renewLeases,
+} from "./leases.js";
+export {
+  type LoadedTask,
+  type LoadedTemplate,
+  loadResults,
+  loadTasks,
+  loadTemplates,
+} from "./load.js";
+export {
+  type RegisteredTemplateIds,
+  registerTemplate,
+  registerWorker,
+  stopWorker,
+  type WorkerIdentity,
+} from "./register.js";
+export type { Routes } from "./routes.js";
+export {
+  processStepResults,
+  type StepReport,
+  submitStepResults,
+  type TickInput,
+  tick,
+  type VerdictCode,
+} from "./tick.js";
+export type { ClaimedStep, ResultVerdict, TickOutcome } from "./tick-row.js";

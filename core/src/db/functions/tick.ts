@@ -1,0 +1,84 @@
+import type { Queryable } from "../pool.js";
+import { interval, packBodies, type Routes } from "./routes.js";
+import { readTickRows, type TickOutcome } from "./tick-row.js";
+
+/** `0` success, `1` failure that may be retried, `2` permanent failure. */
+export type VerdictCode = 0 | 1 | 2;
+
+/** A result on its way into the database. */
+export interface StepReport {
+  readonly stepId: bigint;
+  readonly token: number;
+  readonly verdict: VerdictCode;
+  readonly executionMs: number;
+  /** A server's wish for the delay of the next attempt. */
+  readonly hintMs: number | null;
+  /** JSON text of the whole step execution result (`contract/wire-types.md` section 2). */
+  readonly body: Uint8Array;
+}
+
+export interface TickInput {
+  readonly workerId: number;
+  /** At most one per step. */
+  readonly reports: readonly StepReport[];
+  readonly routes: Routes;
+  readonly leaseMs: number;
+  /** Due retries to wake at most; 0 leaves them alone. */
+  readonly timerLimit: number;
+}
+
+const TICK = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
+
+/** `tasker_core.tick`: one turn of a fused host in one commit. */
+export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome> {
+  const { routes } = input;
+  return readTickRows(
+    await db.prepared("tick", TICK, [
+      input.workerId,
+      ...reportColumns(input.reports),
+      routes.callableIds,
+      routes.pools,
+      routes.free,
+      interval(input.leaseMs),
+      input.timerLimit,
+    ]),
+  );
+}
+
+const SUBMIT = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8)`;
+
+/** `tasker_core.submit_step_results`: split mode, worker side. */
+export async function submitStepResults(
+  db: Queryable,
+  workerId: number,
+  reports: readonly StepReport[],
+): Promise<TickOutcome> {
+  return readTickRows(await db.prepared("submit", SUBMIT, [workerId, ...reportColumns(reports)]));
+}
+
+const PROCESS = `select * from tasker_core.process_step_results($1, $2, $3)`;
+
+/** `tasker_core.process_step_results`: split mode, orchestrator side. */
+export async function processStepResults(
+  db: Queryable,
+  workerId: number,
+  limit: number,
+  timerLimit: number,
+): Promise<TickOutcome> {
+  return readTickRows(await db.prepared("process", PROCESS, [workerId, limit, timerLimit]));
+}
+
+function reportColumns(reports: readonly StepReport[]): unknown[] {
+  // The functions look steps up by binary search, so they want them in ascending order.
+  const sorted = [...reports].sort((a, b) => (a.stepId < b.stepId ? -1 : 1));
+  const { bytes, ends } = packBodies(sorted.map((report) => report.body));
+  return [
+    sorted.map((report) => report.stepId.toString()),
+    sorted.map((report) => report.token),
+    sorted.map((report) => report.verdict),
+    sorted.map((report) => report.executionMs),
+    sorted.map((report) => report.hintMs),
+    bytes,
+    ends,
+  ];
+}

@@ -1,0 +1,156 @@
+import { canonicalJson, sha256 } from "../lib/canonical-json.js";
+import { type JsonObject, type JsonValue, stringifyJson } from "../lib/json-number.js";
+import { parseJson } from "../lib/parse-json.js";
+import {
+  type CompiledTemplate,
+  type IdentityStrategy,
+  stepGraph,
+  templateToJson,
+  transitiveAncestors,
+} from "../model/index.js";
+
+/** Global retry settings that every step of a template is registered with. */
+export interface BackoffSettings {
+  readonly multiplier: number;
+  /** Largest share of the delay that is added or taken away at random; 0 for none. */
+  readonly jitter: number;
+}
+
+/** A step as a running host needs it. */
+export interface RuntimeStep {
+  readonly ordinal: number;
+  readonly name: string;
+  readonly namedStepUuid: string;
+  readonly callable: string;
+  readonly method: string | null;
+  readonly maxAttempts: number;
+  readonly retryable: boolean;
+  readonly timeoutMs: number | null;
+  readonly redeliver: boolean;
+  readonly dependencies: readonly number[];
+  /** JSON texts, spliced into step events. */
+  readonly definitionJson: string;
+  readonly inputsJson: string;
+}
+
+/** One registered revision of a template. */
+export interface RuntimeTemplate {
+  readonly templateId: number;
+  readonly namespaceId: number;
+  readonly namedTaskUuid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  readonly identityStrategy: IdentityStrategy;
+  readonly steps: readonly RuntimeStep[];
+  /** Ordinals of every transitive dependency of a step, ascending. */
+  ancestorsOf(ordinal: number): readonly number[];
+}
+
+/** The text that `tasker_core.register_template` takes and stores; everything a host needs can be read back from it. */
+export function registrationPayload(template: CompiledTemplate, backoff: BackoffSettings): string {
+  const steps = template.steps.map((step) => {
+    const definition = step.definitionJson;
+    const columns = {
+      ordinal: step.ordinal,
+      name: step.name,
+      callable: step.callable,
+      method: step.method,
+      type: step.type,
+      initial: step.initial,
+      pending_dependencies: step.pendingDependencies,
+      dependencies: step.dependencies,
+      children: step.children,
+      retryable: step.retryable,
+      max_attempts: Math.max(1, step.maxAttempts),
+      backoff: step.retry.kind,
+      backoff_base_ms: step.retry.baseMs,
+      backoff_cap_ms: step.retry.capMs,
+      backoff_multiplier: backoff.multiplier,
+      backoff_jitter: backoff.jitter,
+      timeout_ms: step.timeoutMs,
+      redeliver: step.redeliver,
+    };
+    return `${JSON.stringify(columns).slice(0, -1)},"definition":${definition},"inputs":${step.inputsJson ?? "null"}}`;
+  });
+  const { namespace_name, name, version, description, identity_strategy } = template.template;
+  const head = { namespace: namespace_name, name, version, description, identity_strategy };
+  const stepsJson = `[${steps.join(",")}]`;
+  const configuration = templateToJson(template.template);
+  const contentHash = sha256(
+    canonicalJson(parseJson(`[${stringifyJson(head)},${stepsJson},${configuration}]`)),
+  );
+  return `${JSON.stringify({ ...head, content_hash: contentHash }).slice(0, -1)},"configuration":${configuration},"steps":${stepsJson}}`;
+}
+
+export interface TemplateIds {
+  readonly templateId: number;
+  readonly namespaceId: number;
+  readonly namedTaskUuid: string;
+  readonly namedStepUuids: readonly string[];
+}
+
+export function runtimeTemplate(payload: string, ids: TemplateIds): RuntimeTemplate {
+  const parsed = parseJson(payload) as unknown as {
+    namespace: string;
+    name: string;
+    version: string;
+    identity_strategy: IdentityStrategy;
+    steps: readonly StoredStep[];
+  };
+  const graph = stepGraph(
+    parsed.steps.map((step) => ({
+      name: step.name,
+      dependencies: step.dependencies.map((ordinal) => parsed.steps[ordinal]?.name ?? ""),
+    })),
+  );
+  const ancestors = new Map<number, readonly number[]>();
+  return {
+    templateId: ids.templateId,
+    namespaceId: ids.namespaceId,
+    namedTaskUuid: ids.namedTaskUuid,
+    namespace: parsed.namespace,
+    name: parsed.name,
+    version: parsed.version,
+    identityStrategy: parsed.identity_strategy,
+    steps: parsed.steps.map((step) => runtimeStep(step, ids)),
+    ancestorsOf: (ordinal) => {
+      const known = ancestors.get(ordinal);
+      if (known !== undefined) return known;
+      const computed = transitiveAncestors(graph, ordinal);
+      ancestors.set(ordinal, computed);
+      return computed;
+    },
+  };
+}
+
+interface StoredStep {
+  readonly ordinal: number;
+  readonly name: string;
+  readonly callable: string;
+  readonly method: string | null;
+  readonly dependencies: readonly number[];
+  readonly retryable: boolean;
+  readonly max_attempts: number;
+  readonly timeout_ms: number | null;
+  readonly redeliver: boolean;
+  readonly definition: JsonObject;
+  readonly inputs: JsonValue;
+}
+
+function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
+  return {
+    ordinal: step.ordinal,
+    name: step.name,
+    namedStepUuid: ids.namedStepUuids[step.ordinal] ?? "",
+    callable: step.callable,
+    method: step.method,
+    maxAttempts: step.max_attempts,
+    retryable: step.retryable,
+    timeoutMs: step.timeout_ms,
+    redeliver: step.redeliver,
+    dependencies: step.dependencies,
+    definitionJson: stringifyJson(step.definition),
+    inputsJson: stringifyJson(step.inputs),
+  };
+}

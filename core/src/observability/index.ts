@@ -1,0 +1,11 @@
+export {
+  createLogger,
+  isLogLevel,
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  type LogMethod,
+  silentLogger,
+} from "./logger.js";

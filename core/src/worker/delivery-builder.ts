@@ -1,0 +1,128 @@
+import type { StepDelivery } from "../channels/index.js";
+import type { ClaimedStep } from "../db/functions/index.js";
+import { newUuid } from "../lib/uuid.js";
+import type { RuntimeStep, RuntimeTemplate } from "../lifecycle/runtime-template.js";
+import type { TemplateRegistry } from "../lifecycle/template-registry.js";
+import { stepIdAt, stepUuidOf } from "../model/step-identity.js";
+import { textPayload } from "./step-payload.js";
+import { type CachedTask, naiveTime, type TaskCache } from "./task-cache.js";
+
+export interface DeliverySettings {
+  /** Deadline of an attempt whose step names none. */
+  readonly handlerTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly poolOf: (callable: string) => string;
+}
+
+interface Source {
+  readonly claim: ClaimedStep;
+  readonly template: RuntimeTemplate;
+  readonly step: RuntimeStep;
+  readonly task: CachedTask;
+}
+
+/**
+ * Turns claimed steps into step events. What the caches hold is used as it is; the rest is fetched with one
+ * statement per kind for the whole batch.
+ */
+export class DeliveryBuilder {
+  readonly #registry: TemplateRegistry;
+  readonly #cache: TaskCache;
+  readonly #settings: DeliverySettings;
+
+  constructor(registry: TemplateRegistry, cache: TaskCache, settings: DeliverySettings) {
+    this.#registry = registry;
+    this.#cache = cache;
+    this.#settings = settings;
+  }
+
+  async build(claims: readonly ClaimedStep[]): Promise<StepDelivery[]> {
+    await this.#registry.ensure(claims.map((claim) => claim.templateId));
+    await this.#cache.loadTasks(claims.map((claim) => claim.taskId));
+    const sources = claims.map((claim) => this.#source(claim));
+    await this.#cache.loadResults(sources.flatMap((source) => this.#missingResults(source)));
+    return sources.map((source) => this.#delivery(source));
+  }
+
+  #source(claim: ClaimedStep): Source {
+    const template = this.#registry.get(claim.templateId);
+    const step = template?.steps[claim.templateOrdinal];
+    const task = this.#cache.task(claim.taskId);
+    if (template === undefined || step === undefined || task === undefined) {
+      throw new Error(
+        `Claimed step ${claim.stepId} of task ${claim.taskId} has no ${task === undefined ? "task" : "template"} row`,
+      );
+    }
+    return { claim, template, step, task };
+  }
+
+  #missingResults({ claim, template, task }: Source): { stepId: bigint; epoch: number }[] {
+    return template
+      .ancestorsOf(claim.templateOrdinal)
+      .map((ordinal) => ({ stepId: stepIdAt(claim.taskId, ordinal), epoch: task.dataEpoch }))
+      .filter(({ stepId, epoch }) => this.#cache.result(stepId, epoch) === undefined);
+  }
+
+  #delivery(source: Source): StepDelivery {
+    const { claim, step, task } = source;
+    const stepUuid = stepUuidOf(task.taskUuid, claim.stepId);
+    // Taken now: by the time a handler starts, the cache may have let them go.
+    const results = this.#dependencyResults(source);
+    return {
+      deliveryId: newUuid(),
+      taskId: claim.taskId,
+      stepId: claim.stepId,
+      leaseToken: BigInt(claim.token),
+      taskUuid: task.taskUuid,
+      stepUuid,
+      stepName: step.name,
+      correlationId: task.correlationId,
+      parentCorrelationId: task.parentCorrelationId,
+      callable: step.callable,
+      method: step.method,
+      pool: this.#settings.poolOf(step.callable),
+      attempt: claim.attempts,
+      maxAttempts: step.maxAttempts,
+      timeoutMs: step.timeoutMs ?? this.#settings.handlerTimeoutMs,
+      leaseMs: this.#settings.leaseMs,
+      solo: claim.solo,
+      traceparent: null,
+      payload: textPayload(
+        () =>
+          `{"task":${task.json},"workflow_step":${workflowStepJson(source, stepUuid)},"dependency_results":{${results.join(",")}},"step_definition":${step.definitionJson}}`,
+      ),
+    };
+  }
+
+  #dependencyResults({ claim, template, task }: Source): string[] {
+    return template.ancestorsOf(claim.templateOrdinal).flatMap((ordinal) => {
+      const body = this.#cache.result(stepIdAt(claim.taskId, ordinal), task.dataEpoch);
+      const name = template.steps[ordinal]?.name;
+      return body === undefined ? [] : [`${JSON.stringify(name)}:${body}`];
+    });
+  }
+}
+
+/** The step row as it was before the claim: on the n-th run attempts is n - 1 (`contract/wire-types.md` section 1). */
+function workflowStepJson({ claim, step, task }: Source, stepUuid: string): string {
+  const row = {
+    workflow_step_uuid: stepUuid,
+    task_uuid: task.taskUuid,
+    named_step_uuid: step.namedStepUuid,
+    name: step.name,
+    template_step_name: step.name,
+    retryable: step.retryable,
+    max_attempts: step.maxAttempts,
+    in_process: false,
+    processed: false,
+    processed_at: null,
+    attempts: claim.attempts - 1,
+    last_attempted_at: claim.lastAttemptedAt === null ? null : naiveTime(claim.lastAttemptedAt),
+    backoff_request_seconds: claim.backoffSeconds,
+    results: null,
+    checkpoint: null,
+    created_at: naiveTime(claim.createdAt),
+    updated_at: naiveTime(claim.lastAttemptedAt ?? claim.createdAt),
+  };
+  return `${JSON.stringify(row).slice(0, -1)},"inputs":${step.inputsJson}}`;
+}

@@ -1,0 +1,160 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  collectHandlers,
+  type HandlerRegistry,
+  type StepHandlerClass,
+} from "@tasker-core/sdk/host";
+import { register as registerRequire } from "tsx/cjs/api";
+import { register as registerImport } from "tsx/esm/api";
+import { ConfigError, messageOf } from "../errors/index.js";
+import { findHandlerFiles, findIndexFiles, isDirectory } from "./handler-files.js";
+
+// Keeps handler modules apart from the worker's own: tsx touches nothing outside its namespace.
+const NAMESPACE = "tasker-handlers";
+
+export interface LoadedHandler {
+  readonly name: string;
+  readonly file: string;
+}
+
+export interface HandlerLoadReport {
+  readonly handlers: readonly LoadedHandler[];
+  /**
+   * Why something was not loaded, one error per file or name: `HANDLER_PATH_NOT_FOUND`, `HANDLER_IMPORT_FAILED`,
+   * `HANDLER_NAME_CONFLICT`. Everything else was registered all the same.
+   */
+  readonly problems: readonly ConfigError[];
+}
+
+interface Owner {
+  readonly handler: StepHandlerClass;
+  readonly file: string;
+}
+
+/**
+ * Loads TypeScript and JavaScript handler files into a registry. TypeScript runs through `tsx`, which reads the
+ * project's own `tsconfig.json` and finds `x.ts` behind an import of `x.js`. ES modules cannot be unloaded: to
+ * load changed files, start a new process.
+ */
+export class HandlerLoader {
+  readonly #registry: HandlerRegistry;
+  readonly #owners = new Map<string, Owner>();
+  /** Files tried so far, so that a file is imported and reported once. */
+  readonly #tried = new Map<string, Promise<number>>();
+  readonly #handlers: LoadedHandler[] = [];
+  readonly #problems: ConfigError[] = [];
+  #hooks: ImportHooks | null = null;
+
+  constructor(registry: HandlerRegistry) {
+    this.#registry = registry;
+  }
+
+  /**
+   * Loads files and directories. A directory's `examples/index`, `index` and `dsl_examples/index` are its own
+   * selection; when these register nothing, every handler file below it is imported.
+   */
+  async load(paths: readonly string[]): Promise<HandlerLoadReport> {
+    for (const path of paths) await this.#loadPath(resolve(path));
+    return { handlers: [...this.#handlers], problems: [...this.#problems] };
+  }
+
+  /** Ends the import hooks. Handlers that import lazily need them: close when no handler runs any more. */
+  async close(): Promise<void> {
+    await this.#hooks?.unregister();
+    this.#hooks = null;
+  }
+
+  async #loadPath(path: string): Promise<void> {
+    const isFolder = await isDirectory(path);
+    if (isFolder === null) {
+      this.#problems.push(
+        new ConfigError("HANDLER_PATH_NOT_FOUND", `Handler path not found: ${path}`, {
+          context: { file: path },
+        }),
+      );
+    } else if (isFolder) await this.#loadDirectory(path);
+    else await this.#loadFile(path);
+  }
+
+  async #loadDirectory(directory: string): Promise<void> {
+    let registered = 0;
+    for (const file of await findIndexFiles(directory)) registered += await this.#loadFile(file);
+    if (registered > 0) return;
+    for (const file of await findHandlerFiles(directory)) await this.#loadFile(file);
+  }
+
+  #loadFile(file: string): Promise<number> {
+    const known = this.#tried.get(file);
+    if (known !== undefined) return known;
+    const loading = this.#importFile(file);
+    this.#tried.set(file, loading);
+    return loading;
+  }
+
+  /** How many handlers the file has given; 0 when it could not be imported. */
+  async #importFile(file: string): Promise<number> {
+    let exports: Record<string, unknown>;
+    try {
+      this.#hooks ??= installHooks();
+      exports = namesOf(await this.#hooks.import(pathToFileURL(file).href));
+    } catch (cause) {
+      this.#problems.push(
+        new ConfigError(
+          "HANDLER_IMPORT_FAILED",
+          `Handler file ${file} cannot be imported: ${messageOf(cause)}`,
+          { context: { file }, cause },
+        ),
+      );
+      return 0;
+    }
+    const handlers = collectHandlers(exports);
+    for (const handler of handlers) this.#register(handler, file);
+    return handlers.length;
+  }
+
+  #register(handler: StepHandlerClass, file: string): void {
+    const name = handler.handlerName;
+    const owner = this.#owners.get(name);
+    if (owner?.handler === handler) return;
+    if (owner !== undefined || this.#registry.isRegistered(name)) {
+      const first = owner === undefined ? "in code" : `in ${owner.file}`;
+      this.#problems.push(
+        new ConfigError(
+          "HANDLER_NAME_CONFLICT",
+          `Two handlers are named \`${name}\`: one ${first}, another in ${file}; the first is kept, rename one of them`,
+          { context: { file, handler: name, first: owner?.file ?? null } },
+        ),
+      );
+      return;
+    }
+    this.#owners.set(name, { handler, file });
+    this.#registry.register(name, handler);
+    this.#handlers.push({ name, file });
+  }
+}
+
+interface ImportHooks {
+  import(url: string): Promise<Record<string, unknown>>;
+  unregister(): Promise<void>;
+}
+
+/** Both kinds: without `"type": "module"` in the project's package.json, Node takes its files for CommonJS. */
+function installHooks(): ImportHooks {
+  const require = registerRequire({ namespace: NAMESPACE });
+  const esm = registerImport({ namespace: NAMESPACE });
+  return {
+    import: (url) => esm.import(url, import.meta.url) as Promise<Record<string, unknown>>,
+    unregister: async () => {
+      require.unregister();
+      await esm.unregister();
+    },
+  };
+}
+
+/** A module's exports; those of a CommonJS file are found under `default`. */
+function namesOf(module: Record<string, unknown>): Record<string, unknown> {
+  const inner = module["default"];
+  const isCommonJs = typeof inner === "object" && inner !== null && "__esModule" in inner;
+  return isCommonJs ? { ...module, ...inner } : module;
+}

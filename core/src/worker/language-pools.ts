@@ -1,0 +1,117 @@
+import type { HandlerRegistry, LogSink } from "@tasker-core/sdk/host";
+import { BridgeSupervisor } from "../bridge/index.js";
+import { type CompletionSink, FfiDispatchChannel } from "../channels/index.js";
+import { systemClock } from "../lib/clock.js";
+import type { Logger } from "../observability/index.js";
+import { HandlerDispatchService } from "./handler-dispatch-service.js";
+import type { WorkerPool } from "./pool-set.js";
+
+/** Handler processes of one language. */
+export interface BridgeLanguage {
+  readonly language: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly processes: number;
+  /** Handlers that one process runs at the same time. */
+  readonly slots: number;
+}
+
+export interface LanguagePoolsOptions {
+  readonly typescript: {
+    readonly registry: HandlerRegistry;
+    readonly maxConcurrent: number;
+  } | null;
+  readonly bridges: readonly BridgeLanguage[];
+  readonly completions: CompletionSink;
+  /** Waiting deliveries per running handler at most: bounds the channels. */
+  readonly maxPrefetchPerSlot: number;
+  readonly completionTimeoutMs: number;
+  readonly logger: Logger;
+  readonly workerName: string;
+}
+
+/** A pool with whoever consumes its channel. */
+export interface LanguagePool extends WorkerPool {
+  readonly language: string;
+  readonly supervisor: BridgeSupervisor | null;
+  /** Resolves with the callables that it runs. */
+  start(signal: AbortSignal): Promise<readonly string[]>;
+  stop(graceMs: number): Promise<void>;
+}
+
+/** One pool per language: TypeScript in this process, the others in handler processes over the bridge. */
+export function createLanguagePools(options: LanguagePoolsOptions): LanguagePool[] {
+  const pools = options.bridges.map((bridge) => bridgePool(bridge, options));
+  const { typescript } = options;
+  return typescript === null ? pools : [typescriptPool(typescript, options), ...pools];
+}
+
+function channelOf(pool: string, concurrency: number, options: LanguagePoolsOptions) {
+  return new FfiDispatchChannel({
+    pool,
+    capacity: concurrency * (1 + options.maxPrefetchPerSlot),
+    completions: options.completions,
+    clock: systemClock,
+    completionTimeoutMs: options.completionTimeoutMs,
+  });
+}
+
+function typescriptPool(
+  { registry, maxConcurrent }: NonNullable<LanguagePoolsOptions["typescript"]>,
+  options: LanguagePoolsOptions,
+): LanguagePool {
+  const channel = channelOf("typescript", maxConcurrent, options);
+  const service = new HandlerDispatchService({
+    source: channel,
+    registry,
+    workerName: `${options.workerName}/typescript`,
+    maxConcurrent,
+    log: sinkOf(options.logger),
+  });
+  return {
+    language: "typescript",
+    channel,
+    concurrency: maxConcurrent,
+    supervisor: null,
+    start: async () => {
+      service.start();
+      return registry.listHandlers();
+    },
+    stop: (graceMs) => service.stop({ graceMs }),
+  };
+}
+
+function bridgePool(bridge: BridgeLanguage, options: LanguagePoolsOptions): LanguagePool {
+  const concurrency = bridge.processes * bridge.slots;
+  const channel = channelOf(bridge.language, concurrency, options);
+  const supervisor = new BridgeSupervisor({
+    language: bridge.language,
+    command: bridge.command,
+    args: bridge.args,
+    ...(bridge.cwd === undefined ? {} : { cwd: bridge.cwd }),
+    ...(bridge.env === undefined ? {} : { env: bridge.env }),
+    processes: bridge.processes,
+    pool: bridge.language,
+    channel,
+    logger: options.logger.child({ language: bridge.language }),
+    clock: systemClock,
+    hostId: options.workerName,
+  });
+  return {
+    language: bridge.language,
+    channel,
+    concurrency,
+    supervisor,
+    start: async (signal) => {
+      const manifests = await supervisor.start(signal);
+      return manifests.flatMap((handler) => ("callable" in handler ? [handler.callable] : []));
+    },
+    stop: (graceMs) => supervisor.stop({ graceMs }),
+  };
+}
+
+function sinkOf(logger: Logger): LogSink {
+  return (level, message, fields) => logger[level](fields, message);
+}

@@ -1,0 +1,248 @@
+import { hostname } from "node:os";
+import type { HandlerRegistry } from "@tasker-core/sdk/host";
+import { CompletionChannel } from "../channels/index.js";
+import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/functions/index.js";
+import { type Pool, PumpLink } from "../db/index.js";
+import { ConfigError } from "../errors/index.js";
+import { WakeListener } from "../event-systems/wake-listener.js";
+import { newUuid } from "../lib/uuid.js";
+import type { TemplateRegistry } from "../lifecycle/template-registry.js";
+import type { Logger } from "../observability/index.js";
+import { DeliveryBuilder } from "./delivery-builder.js";
+import { Dispatcher } from "./dispatcher.js";
+import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
+import { LeaseKeeper } from "./lease-keeper.js";
+import { Ledger } from "./ledger.js";
+import { PoolSet } from "./pool-set.js";
+import { type PumpSettings, StepPump } from "./step-pump.js";
+import { TaskCache } from "./task-cache.js";
+
+export interface WorkerSettings extends PumpSettings {
+  readonly handlerTimeoutMs: number;
+  readonly completionTimeoutMs: number;
+  readonly completionBufferSize: number;
+  /** Work in hand beyond what is running, as time; and as deliveries per running handler at most. */
+  readonly prefetchMs: number;
+  readonly maxPrefetchPerSlot: number;
+  readonly cacheBytes: number;
+  readonly drainTimeoutMs: number;
+  /** LISTEN for wake-ups; without it the queues are polled only. */
+  readonly isListening: boolean;
+  /** Which language runs a callable that several have, by callable. */
+  readonly routes: Readonly<Record<string, string>>;
+}
+
+export interface WorkerHostOptions {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly registry: TemplateRegistry;
+  readonly typescript: {
+    readonly registry: HandlerRegistry;
+    readonly maxConcurrent: number;
+  } | null;
+  readonly bridges: readonly BridgeLanguage[];
+  readonly settings: WorkerSettings;
+  readonly logger: Logger;
+}
+
+/**
+ * Runs steps: the pools of every language, the channels between them and the database, the pump that moves work and
+ * results, and the keeper of the leases.
+ */
+export class WorkerHost {
+  readonly name = "worker-host";
+  readonly workerUuid = newUuid();
+  readonly workerName: string;
+  readonly pools: PoolSet;
+  readonly languages: readonly LanguagePool[];
+  readonly cache: TaskCache;
+  readonly ledger = new Ledger();
+  readonly link: PumpLink;
+  readonly #leaseLink: PumpLink;
+  readonly #options: WorkerHostOptions;
+  readonly #completions: CompletionChannel;
+  readonly #ending = new AbortController();
+  #workerId = 0;
+  #pump: StepPump | undefined;
+  #keeper: LeaseKeeper | undefined;
+  #listener: WakeListener | undefined;
+
+  constructor(options: WorkerHostOptions) {
+    this.#options = options;
+    const { settings, logger } = options;
+    this.workerName = `tasker-${hostname()}-${process.pid}`;
+    this.#completions = new CompletionChannel({ capacity: settings.completionBufferSize });
+    this.languages = createLanguagePools({
+      typescript: options.typescript,
+      bridges: options.bridges,
+      completions: this.#completions,
+      maxPrefetchPerSlot: settings.maxPrefetchPerSlot,
+      completionTimeoutMs: settings.completionTimeoutMs,
+      logger,
+      workerName: this.workerName,
+    });
+    this.pools = new PoolSet(this.languages, settings);
+    this.cache = new TaskCache({
+      db: options.pool,
+      maxBytes: settings.cacheBytes,
+      templateOf: (id) => options.registry.get(id),
+    });
+    this.link = this.#newLink("tasker-pump");
+    this.#leaseLink = this.#newLink("tasker-leases");
+  }
+
+  get workerId(): number {
+    return this.#workerId;
+  }
+
+  get pump(): StepPump {
+    if (this.#pump === undefined) throw new Error("the worker host has not been started");
+    return this.#pump;
+  }
+
+  /** Callables of registered templates that no pool of this host runs. */
+  unservedCallables(): string[] {
+    const wanted = this.#options.registry
+      .registered()
+      .flatMap((template) => template.steps.map((step) => step.callable));
+    return [...new Set(wanted)].filter((callable) => this.pools.poolOf(callable) === undefined);
+  }
+
+  /**
+   * Starts the handler processes, registers what they run, and begins to take work.
+   * @throws ConfigError CALLABLE_AMBIGUOUS when two languages run one callable and no route decides
+   */
+  async start(): Promise<void> {
+    const { registry, settings, logger, url } = this.#options;
+    const owners = await this.#startLanguages();
+    const callables = [...owners.keys()];
+    const registered = await registerWorker(
+      this.#options.pool,
+      {
+        workerUuid: this.workerUuid,
+        name: this.workerName,
+        hostname: hostname(),
+        pid: process.pid,
+      },
+      callables,
+    );
+    this.#workerId = registered.workerId;
+    this.pools.setRoutes(
+      callables.map((callable, i) => ({
+        callable,
+        callableId: registered.callableIds[i] ?? 0,
+        pool: owners.get(callable) ?? 0,
+      })),
+    );
+    const builder = new DeliveryBuilder(registry, this.cache, {
+      handlerTimeoutMs: settings.handlerTimeoutMs,
+      leaseMs: settings.leaseMs,
+      poolOf: (callable) => this.pools.poolOf(callable)?.channel.pool ?? "none",
+    });
+    const dispatcher = new Dispatcher({
+      builder,
+      pools: this.pools,
+      ledger: this.ledger,
+      completions: this.#completions,
+      logger,
+      signal: this.#ending.signal,
+      maxDeaths: settings.maxDeaths,
+    });
+    this.#pump = new StepPump({
+      link: this.link,
+      completions: this.#completions,
+      pools: this.pools,
+      ledger: this.ledger,
+      dispatcher,
+      registry,
+      cache: this.cache,
+      workerId: this.#workerId,
+      settings,
+      logger,
+    });
+    this.#keeper = new LeaseKeeper({
+      link: this.#leaseLink,
+      ledger: this.ledger,
+      workerId: this.#workerId,
+      leaseMs: settings.leaseMs,
+      logger,
+    });
+    await this.#pump.start();
+    await this.#keeper.start();
+    if (settings.isListening) {
+      this.#listener = new WakeListener({
+        url,
+        workerId: this.#workerId,
+        logger,
+        onWake: () => this.#pump?.requestScan(),
+      });
+      await this.#listener.start();
+    }
+  }
+
+  /** Takes nothing more, lets handlers finish for the drain time, stores every answer, gives the rest back. */
+  async stop(): Promise<void> {
+    const { drainTimeoutMs } = this.#options.settings;
+    this.#pump?.drain();
+    const deadline = AbortSignal.timeout(drainTimeoutMs);
+    await Promise.all(this.languages.map(({ channel }) => channel.drain(deadline)));
+    await Promise.all(this.languages.map((language) => language.stop(drainTimeoutMs)));
+    await this.#pump?.stop();
+    await this.#keeper?.stop();
+    await this.#listener?.stop();
+    this.#completions.close();
+    if (this.#workerId !== 0) {
+      await this.link
+        .call((db) => stopWorker(db, this.#workerId))
+        .catch((error: unknown) => {
+          this.#options.logger.debug({ err: error }, "the worker was not signed off");
+        });
+    }
+    this.#ending.abort(new Error("the worker has stopped"));
+    await Promise.all([this.link.close(), this.#leaseLink.close()]);
+  }
+
+  #newLink(applicationName: string): PumpLink {
+    const { url, logger, settings } = this.#options;
+    return new PumpLink({
+      url,
+      applicationName,
+      logger,
+      signal: this.#ending.signal,
+      onReconnect: async (db) => {
+        // First keep what is held, then give back what the lost reply may have brought.
+        const held = this.ledger.held();
+        await renewLeases(db, this.#workerId, held, settings.leaseMs);
+        const released = await reconcileWorker(db, this.#workerId, held);
+        logger.info({ held: held.length, released }, "database connection is back");
+        this.#pump?.requestScan();
+      },
+    });
+  }
+
+  /** Which pool, by its place, runs which callable. */
+  async #startLanguages(): Promise<Map<string, number>> {
+    const { signal } = this.#ending;
+    const lists = await Promise.all(this.languages.map((language) => language.start(signal)));
+    const owners = new Map<string, number>();
+    lists.forEach((callables, place) => {
+      for (const callable of callables) {
+        const chosen = this.#chosen(callable, owners.get(callable), place);
+        owners.set(callable, chosen);
+      }
+    });
+    return owners;
+  }
+
+  #chosen(callable: string, earlier: number | undefined, place: number): number {
+    if (earlier === undefined) return place;
+    const route = this.#options.settings.routes[callable];
+    const [a, b] = [this.languages[earlier]?.language, this.languages[place]?.language];
+    if (route === a) return earlier;
+    if (route === b) return place;
+    throw new ConfigError(
+      "CALLABLE_AMBIGUOUS",
+      `The callable \`${callable}\` is registered by ${a} and by ${b}. Say which one runs it: [worker.routes] "${callable}" = "${a}"`,
+    );
+  }
+}

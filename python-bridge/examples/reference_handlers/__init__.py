@@ -1,0 +1,1 @@
+"""The reference handler program that end-to-end and conformance tests drive in every lane."""

@@ -1,0 +1,1 @@
+"""The wire between the Tasker core and a handler process: text, frames, messages, handshake."""

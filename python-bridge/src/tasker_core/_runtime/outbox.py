@@ -1,0 +1,64 @@
+"""Frames on their way to the host.
+
+There is no writer thread and no timer: whoever posts a frame and gets the write lock writes
+everything pending, so replies finished meanwhile share one system call.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from tasker_core._transport.channel import Channel
+
+
+class Outbox:
+    """`post` is safe from any thread. Once closed, frames are discarded."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pending: list[bytes] = []
+        self._lock = threading.Lock()
+        self.closed = False
+
+    def post(self, frame: bytes) -> None:
+        """Queue one frame and write what is pending, unless another thread is already writing."""
+        self._pending.append(frame)
+        self.flush()
+
+    def add(self, frame: bytes) -> None:
+        """Queue a frame for the next `post` or `flush`."""
+        self._pending.append(frame)
+
+    def flush(self) -> None:
+        """Write what is pending, unless another thread is already writing it."""
+        pending, lock = self._pending, self._lock
+        # Checked again after the release: a frame posted while we held the lock must not stay.
+        while pending and lock.acquire(False):
+            try:
+                self._write_pending()
+            finally:
+                lock.release()
+
+    def close(self) -> None:
+        """Discard everything from now on."""
+        self.closed = True
+        self._pending.clear()
+
+    def after_fork(self) -> None:
+        """In a forked child: forget the parent's frames and its lock, which nobody would release."""
+        self._lock = threading.Lock()
+        self.close()
+
+    def _write_pending(self) -> None:
+        pending = self._pending
+        count = len(pending)
+        data = pending[0] if count == 1 else b"".join(pending[:count])
+        # Only the lock holder removes; others append at the end, so the first `count` are ours.
+        del pending[:count]
+        if self.closed:
+            return
+        try:
+            self._channel.write(data)
+        except OSError:
+            # The reader sees the end of the stream and stops the process.
+            self.close()

@@ -1,0 +1,1 @@
+"""Byte channels to the host: an inherited descriptor, standard streams, or a socket."""

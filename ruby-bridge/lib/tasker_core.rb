@@ -1,0 +1,25 @@
+# frozen_string_literal: true
+
+# What handler files expect to be loaded.
+require 'json'
+require 'time'
+require 'date'
+require 'securerandom'
+require 'set'
+
+require_relative 'tasker_core/version'
+require_relative 'tasker_core/errors'
+require_relative 'tasker_core/indifferent_hash'
+require_relative 'tasker_core/core_ext'
+require_relative 'tasker_core/internal/json'
+require_relative 'tasker_core/internal/names'
+require_relative 'tasker_core/internal/dsl_classes'
+require_relative 'tasker_core/logger'
+require_relative 'tasker_core/tracing'
+require_relative 'tasker_core/types'
+require_relative 'tasker_core/batch_processing'
+require_relative 'tasker_core/step_handler'
+require_relative 'tasker_core/handlers'
+require_relative 'tasker_core/registry'
+require_relative 'tasker_core/internal/kinds'
+require_relative 'tasker_core/internal/handler_loader'

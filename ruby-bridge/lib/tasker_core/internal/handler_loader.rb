@@ -1,0 +1,80 @@
+# frozen_string_literal: true
+
+module TaskerCore
+  module Internal
+    # Loads handler files and registers the handlers they define.
+    class HandlerLoader
+      # Used when a folder has any such file; otherwise every Ruby file in it is loaded.
+      PATTERNS = ['examples/**/*_handler.rb', 'dsl_examples/**/*.rb', 'examples/**/*_subscriber.rb'].freeze
+
+      # @return [Array<String>] files that raised, and were skipped
+      attr_reader :skipped
+
+      def initialize(registry = Registry::HandlerRegistry.instance)
+        @registry = registry
+        @skipped = []
+        @classes_before = ObjectSpace.each_object(Class).to_set
+      end
+
+      # @param paths [Array<String>] files and folders
+      # @return [void]
+      # @raise [Errors::ConfigurationError] when a path does not exist
+      def load(paths)
+        files(paths).each { |file| load_file(file) }
+        register_dsl_classes
+        register_classes
+      end
+
+      private
+
+      def files(paths)
+        paths.flat_map do |path|
+          full = File.expand_path(path)
+          next [full] if File.file?(full)
+          raise Errors::ConfigurationError, "handlers path #{path} does not exist" unless File.directory?(full)
+
+          matching = PATTERNS.flat_map { |pattern| Dir[File.join(full, pattern)].sort }
+          matching.empty? ? Dir[File.join(full, '**/*.rb')].sort : matching
+        end.uniq
+      end
+
+      def load_file(file)
+        require file
+      rescue StandardError, ScriptError => e
+        @skipped << file
+        LogOutput.write('error', 'loader', "#{file} was skipped: #{e.class}: #{e.message}", 'at' => e.backtrace&.first)
+      end
+
+      def register_dsl_classes
+        DslClasses.all.each { |klass| register(klass.handler_name, klass) }
+        DslClasses.all.each { |klass| register(klass.name, klass) if klass.name }
+      end
+
+      # Sorted, so that a name two classes share goes to the same one every time.
+      def register_classes
+        found = ObjectSpace.each_object(Class).select { |klass| handler_class?(klass) }.sort_by { |klass| klass_name(klass) }
+        found.each { |klass| register(klass_name(klass), klass) }
+        found.each { |klass| register(short_name(klass), klass) }
+      end
+
+      def handler_class?(klass)
+        name = klass_name(klass)
+        return false if name.nil? || @classes_before.include?(klass) || klass.singleton_class?
+
+        (klass < StepHandler::Base || name.end_with?('Handler')) && klass.public_method_defined?(:call)
+      end
+
+      # Some classes answer `name` with something else.
+      def klass_name(klass) = Module.instance_method(:name).bind_call(klass)
+      def short_name(klass) = klass.respond_to?(:handler_name) ? klass.handler_name : Names.last_segment(klass_name(klass))
+
+      def register(name, klass)
+        taken = @registry.handlers[name]
+        return @registry.register_handler(name, klass) if taken.nil?
+        return if taken.equal?(klass)
+
+        LogOutput.write('debug', 'loader', "#{name} already names #{taken}; #{klass} keeps its full name only")
+      end
+    end
+  end
+end

@@ -1,0 +1,27 @@
+# frozen_string_literal: true
+
+module TaskerCore
+  module Internal
+    module Runtime
+      # One dispatch of one step, from its `step` message to its terminal message.
+      class Delivery
+        attr_reader :id, :header, :body, :cancellation
+
+        # @param header [Hash] checked by {Protocol::Messages}
+        # @param body [String] JSON of the TaskSequenceStep, not parsed yet
+        def initialize(header, body)
+          @id = header['delivery_id']
+          @header = header
+          @body = body
+          @cancellation = Cancellation.new
+        end
+
+        # @return [String] the id as JSON; ids are UUIDs, which need no escaping
+        def id_text = @id.match?(/\A[\w-]+\z/) ? "\"#{@id}\"" : Json.dump(@id)
+
+        def callable = @header['callable']
+        def cancelled? = @cancellation.cancelled?
+      end
+    end
+  end
+end

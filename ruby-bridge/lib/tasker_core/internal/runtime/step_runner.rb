@@ -1,0 +1,109 @@
+# frozen_string_literal: true
+
+module TaskerCore
+  module Internal
+    module Runtime
+      # Runs one delivery on the calling worker's thread and sends its terminal message: exactly one, whatever the
+      # handler does short of ending the process.
+      class StepRunner
+        # @param logs [LogRing] written before the completion
+        def initialize(registry:, ledger:, outbox:, logs:, max_frame:)
+          @registry = registry
+          @ledger = ledger
+          @outbox = outbox
+          @logs = logs
+          @frames = CompletionFrames.new(max_frame)
+          @failures = FailureReport.new(@frames)
+        end
+
+        # @param delivery [Delivery]
+        # @return [Float] seconds it took
+        def run(delivery)
+          label_thread(delivery)
+          started = Clock.now
+          complete(delivery, answer(delivery, started))
+          Clock.now - started
+        ensure
+          clear_thread
+        end
+
+        # For a handler that ended its own thread.
+        # @return [void]
+        def thread_ended(delivery) = complete(delivery, @failures.thread_ended(delivery))
+
+        private
+
+        # `exit`, `abort` and Interrupt in a handler end its step, not its neighbours: hence Exception.
+        def answer(delivery, started)
+          return @failures.cancelled_before_start(delivery) if delivery.cancelled?
+
+          encode(delivery, call_handler(delivery), started)
+        rescue Json::InvalidValue => e
+          @failures.invalid_result(delivery, e.message, elapsed_ms(started))
+        rescue HandlerNotFound => e
+          @failures.handler_not_found(delivery, e.message)
+        rescue Exception => e # rubocop:disable Lint/RescueException
+          @failures.raised(delivery, e, elapsed_ms(started))
+        end
+
+        def call_handler(delivery)
+          context = Types::StepContext.new(step_data(delivery), handler_name: delivery.callable,
+                                                                cancellation: delivery.cancellation)
+          handler = @registry.resolve_handler(definition(delivery, context))
+          raise HandlerNotFound, "No handler found for #{delivery.callable}" unless handler
+
+          Types::StepHandlerCallResult.from_handler_output(handler.call(context))
+        end
+
+        def step_data(delivery)
+          data = Json.parse_body(delivery.body)
+          return data if data.is_a?(Hash)
+
+          raise Json::InvalidValue.new('body', "of the step is a #{data.class}, expected an object")
+        end
+
+        # The header is what the host routed by; the body has the handler's settings.
+        def definition(delivery, context)
+          wrapper = context.step_definition.handler
+          return wrapper if wrapper.callable == delivery.callable
+
+          Types::HandlerDefinition.new(callable: delivery.callable, initialization: wrapper.initialization,
+                                       handler_method: delivery.header['method'], resolver: wrapper.resolver)
+        end
+
+        def encode(delivery, result, started)
+          elapsed = elapsed_ms(started)
+          case result
+          when Types::StepHandlerCallResult::Success then @frames.success(delivery, result, elapsed)
+          when Types::StepHandlerCallResult::CheckpointYield then @frames.checkpoint(delivery, result, elapsed)
+          else @failures.returned(delivery, result, elapsed)
+          end
+        end
+
+        def complete(delivery, frame)
+          return unless @ledger.complete(delivery, frame)
+
+          @logs.flush unless @logs.settled?
+          @outbox.put(frame)
+        end
+
+        # Read by TaskerCore::Logger, and by handlers that look for the contract's names.
+        def label_thread(delivery)
+          thread = Thread.current
+          header = delivery.header
+          thread[:tasker_delivery_id] = delivery.id
+          thread[:correlation_id] = header['correlation_id']
+          thread[:task_uuid] = header['task_uuid']
+          thread[:step_uuid] = header['step_uuid']
+        end
+
+        def clear_thread
+          thread = Thread.current
+          thread[:tasker_delivery_id] = thread[:correlation_id] = thread[:task_uuid] = thread[:step_uuid] = nil
+        end
+
+        def elapsed_ms(started) = ((Clock.now - started) * 1000).round(3)
+      end
+    end
+  end
+end

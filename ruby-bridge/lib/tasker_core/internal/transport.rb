@@ -1,0 +1,28 @@
+# frozen_string_literal: true
+
+require_relative 'transport/fd'
+
+module TaskerCore
+  module Internal
+    # How the channel to the host is reached, as `TASKER_BRIDGE` says.
+    module Transport
+      LANES = {'fd' => Fd}.freeze
+
+      module_function
+
+      # @param address [String, nil] for example `fd:3`
+      # @return [IO] read and written without blocking, closed on exec
+      # @raise [Errors::ConfigurationError]
+      def open(address)
+        lane, place = address.to_s.split(':', 2)
+        opener = LANES[lane]
+        unless opener
+          raise Errors::ConfigurationError,
+                "TASKER_BRIDGE is #{address.inspect}; expected fd:<number>. A Tasker worker sets it when it starts this program"
+        end
+
+        opener.open(place)
+      end
+    end
+  end
+end

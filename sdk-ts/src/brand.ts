@@ -1,0 +1,18 @@
+/**
+ * Two copies of this package can meet in one process (the worker's own and the handler project's), so what
+ * crosses between them is recognised by a mark in the global symbol registry, never by `instanceof`.
+ */
+const PREFIX = "@tasker-core/sdk/";
+
+export const STEP_HANDLER = Symbol.for(`${PREFIX}StepHandler`);
+export const STEP_HANDLER_RESULT = Symbol.for(`${PREFIX}StepHandlerResult`);
+export const PERMANENT_ERROR = Symbol.for(`${PREFIX}PermanentError`);
+export const RETRYABLE_ERROR = Symbol.for(`${PREFIX}RetryableError`);
+export const DECISION = Symbol.for(`${PREFIX}Decision`);
+
+export function hasBrand(value: unknown, brand: symbol): boolean {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    (value as Record<symbol, unknown>)[brand] === true
+  );
+}

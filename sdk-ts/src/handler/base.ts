@@ -1,0 +1,2 @@
+/** Existing handler files import their base class from this path. */
+export { StepHandler } from "../handler.js";

@@ -1,0 +1,7 @@
+/** Existing handler files import the batch helpers from this path. */
+export {
+  applyBatchable,
+  type Batchable,
+  BatchableMixin,
+  BatchableStepHandler,
+} from "../batchable.js";

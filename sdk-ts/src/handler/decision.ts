@@ -1,0 +1,2 @@
+/** Existing handler files import decision handlers from this path. */
+export { DecisionHandler, type DecisionPointOutcome, DecisionType } from "../decision.js";

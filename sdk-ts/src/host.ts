@@ -1,0 +1,23 @@
+/** Entry `@tasker-core/sdk/host`: what a process needs that runs step handlers. */
+export { Cancellation, type CancelReason, StepCancelledError } from "./cancellation.js";
+export {
+  type FfiStepEvent,
+  type StepEventIds,
+  toFfiStepEvent,
+  type WireTaskSequenceStep,
+} from "./ffi-event.js";
+export { isStepHandlerClass, type StepHandlerClass } from "./handler.js";
+export { collectHandlers } from "./host/collect-handlers.js";
+export { type ExecuteStepOptions, executeStep } from "./host/execute-step.js";
+export type {
+  ExecutionFailureKind,
+  ResultKind,
+  StepExecution,
+  StepFailed,
+  StepSucceeded,
+  StepYielded,
+} from "./host/outcome.js";
+export { encodeJson, type JsonEncoding } from "./json.js";
+export type { LogFields, LogLevel, LogSink } from "./logger.js";
+export { ResolverChain } from "./registry/resolver-chain.js";
+export { HandlerRegistry } from "./registry.js";

@@ -1,0 +1,127 @@
+/** What the author of TypeScript step handlers imports. */
+export {
+  type APICapable,
+  APIMixin,
+  ApiHandler,
+  type ApiSettings,
+  applyAPI,
+  type BodyOptions,
+} from "./api.js";
+export { ApiResponse } from "./api-response.js";
+export {
+  aggregateBatchResults,
+  detectAggregationScenario,
+} from "./batch/aggregation.js";
+export {
+  type BatchAggregationResult,
+  type BatchAggregationScenario,
+  type BatchAnalyzerOutcome,
+  type BatchMetadata,
+  type BatchProcessingOutcome,
+  type BatchWorkerConfig,
+  type BatchWorkerOutcome,
+  type CreateBatchesOutcome,
+  type CursorConfig,
+  createBatches,
+  type FailureStrategy,
+  isCreateBatches,
+  isNoBatches,
+  type NoBatchesOutcome,
+  noBatches,
+  type RustBatchWorkerInputs,
+  type RustCursorConfig,
+} from "./batch/types.js";
+export {
+  BatchWorkerContext,
+  batchContextOf as createBatchWorkerContext,
+} from "./batch/worker-context.js";
+export {
+  applyBatchable,
+  type Batchable,
+  BatchableMixin,
+  BatchableStepHandler,
+} from "./batchable.js";
+export { type CancelReason, StepCancelledError } from "./cancellation.js";
+export { StepContext, type StepContextParams } from "./context.js";
+export {
+  applyDecision,
+  type DecisionCapable,
+  DecisionHandler,
+  DecisionMixin,
+  type DecisionPointOutcome,
+  DecisionType,
+} from "./decision.js";
+export { ErrorType, isStandardErrorType, isTypicallyRetryable } from "./error-type.js";
+export {
+  isPermanentError,
+  isRetryableError,
+  PermanentError,
+  RetryableError,
+  type RetryableErrorOptions,
+  type StepErrorOptions,
+} from "./errors.js";
+export type { FfiStepEvent } from "./ffi-event.js";
+export {
+  type ApiHandlerArgs,
+  type ApiHandlerOptions,
+  all,
+  type BatchConfig,
+  Decision,
+  type DefinedHandler,
+  type Dependency,
+  type DependencyRef,
+  type DependencyValue,
+  defineApiHandler,
+  defineBatchAnalyzer,
+  defineBatchWorker,
+  defineDecisionHandler,
+  defineHandler,
+  from,
+  type HandlerArgs,
+  type HandlerFn,
+  type HandlerOptions,
+  optional,
+  type SchemaInput,
+  type SchemaOutput,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+} from "./functional/index.js";
+export { type ExecutableHandler, StepHandler, type StepHandlerClass } from "./handler.js";
+export type { StepLogger } from "./logger.js";
+export {
+  effectiveMethod,
+  fromCallable,
+  fromDto,
+  type HandlerDefinition,
+  type HandlerSpec,
+  hasResolverHint,
+  normalizeToDefinition,
+  usesMethodDispatch,
+} from "./registry/definition.js";
+export {
+  MethodDispatchError,
+  NoResolverMatchError,
+  ResolutionError,
+  ResolverNotFoundError,
+} from "./registry/errors.js";
+export { MethodDispatchWrapper } from "./registry/method-dispatch.js";
+export { ResolverChain } from "./registry/resolver-chain.js";
+export {
+  type BaseResolver,
+  ClassLookupResolver,
+  ExplicitMappingResolver,
+  type HandlerEntry,
+  type HandlerFactory,
+  RegistryResolver,
+  type RegistryResolverStatic,
+  type ResolverConfig,
+} from "./registry/resolvers.js";
+export { HandlerRegistry } from "./registry.js";
+export {
+  type BackoffHint,
+  isStepHandlerResult,
+  type OrchestrationMetadata,
+  StepHandlerResult,
+  type StepHandlerResultParams,
+} from "./result.js";
