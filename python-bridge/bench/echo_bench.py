@@ -160,6 +160,15 @@ def run(
 run.serial = 0
 
 
+def child_cpu_seconds(pid: int) -> float:
+    """User and system time of a process (Linux), 0 elsewhere."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--slots", type=int, default=64)
@@ -177,8 +186,13 @@ def main() -> None:
         print(f"spawn to hello: {(time.perf_counter() - began) * 1000:.0f} ms")
         run(peer, options.callable, options.bytes, options.slots, 3_000)
         for _ in range(3):
+            cpu = child_cpu_seconds(peer.child.pid)
             rate, _ = run(peer, options.callable, options.bytes, options.slots, options.steps)
-            print(f"{options.bytes} B, {options.slots} slots: {rate:,.0f} steps/s")
+            each = (child_cpu_seconds(peer.child.pid) - cpu) / options.steps * 1e6
+            print(
+                f"{options.bytes} B, {options.slots} slots: {rate:,.0f} steps/s, "
+                f"{each:.1f} us of handler CPU per step"
+            )
         _, waits = run(peer, options.callable, options.bytes, 1, 5_000)
         waits.sort()
         print(

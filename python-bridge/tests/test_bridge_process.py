@@ -421,17 +421,20 @@ def test_a_broken_module_is_skipped_and_children_do_not_get_the_channel(
         "from ..shared import WORD\n"
         "@step_handler('deep.good')\n"
         "def good():\n"
-        "    code = 'import os; print(sorted(os.listdir(\"/proc/self/fd\")))'\n"
-        "    fds = subprocess.check_output([sys.executable, '-c', code], close_fds=False)\n"
-        "    return {'word': WORD, 'fds': fds.decode(), 'env': os.environ.get('TASKER_BRIDGE')}\n"
+        "    code = 'import os\\nfor n in os.listdir(\"/proc/self/fd\"):\\n try: print("
+        "os.readlink(\"/proc/self/fd/\"+n))\\n except OSError: pass'\n"
+        "    links = subprocess.check_output([sys.executable, '-c', code], close_fds=False)\n"
+        "    return {'word': WORD, 'links': links.decode(), 'env': 'TASKER_BRIDGE' in os.environ}\n"
     )
     host = start_host(handlers=package)
     assert [each["callable"] for each in host.handlers] == ["deep.good"]
     _, value, _ = host.run("deep.good")
     assert value["word"] == "shared"
-    assert value["env"] is None
-    # 0, 1, 2, and the one listdir itself opens.
-    assert value["fds"].strip() == "['0', '1', '2', '3']"
+    assert value["env"] is False
+    links = set(value["links"].split())
+    channel = os.readlink(f"/proc/{host.process.pid}/fd/64")
+    assert channel.startswith("socket:")
+    assert links and channel not in links
 
 
 def test_python_handler_path_is_used_without_an_option(tmp_path: Path) -> None:

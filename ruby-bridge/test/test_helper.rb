@@ -2,4 +2,5 @@
 
 require 'minitest/autorun'
 require 'tasker_core'
+require 'tasker_core/internal/runtime'
 require_relative 'vectors'

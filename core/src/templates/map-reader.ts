@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "../lib/json-number.js";
-import { setOwn } from "../lib/json-number.js";
 import type { ReadContext } from "./read-context.js";
+import { mapToJson, toJson } from "./yaml-json.js";
 import { describeNode, type YamlMap, type YamlNode } from "./yaml-tree.js";
 
 export interface TextLimits {
@@ -180,6 +180,7 @@ export class MapReader {
 
   /** Reports the keys nobody asked for. `hints` explain names that are easily mistaken. */
   reportUnknownKeys(hints: Readonly<Record<string, string>> = {}): void {
+    if (this.ctx.unknownKeys === "ignore") return;
     for (const [key, { keyOffset }] of this.#map.entries) {
       if (this.#known.has(key)) continue;
       const suggestion = this.ctx.suggest(key, this.#known);
@@ -219,15 +220,4 @@ export class MapReader {
 
 function isNull(node: YamlNode): boolean {
   return node.kind === "scalar" && node.value === null;
-}
-
-function toJson(node: YamlNode): JsonValue {
-  if (node.kind === "scalar") return node.value;
-  return node.kind === "list" ? node.items.map(toJson) : mapToJson(node);
-}
-
-function mapToJson(map: YamlMap): JsonObject {
-  const object: Record<string, JsonValue> = {};
-  for (const [key, { value }] of map.entries) setOwn(object, key, toJson(value));
-  return object;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,10 +41,10 @@ function shipped(environment: string) {
 }
 
 describe("the files in config/tasker", () => {
-  it.each(COMPONENTS)("base/%s.toml is the generated text of the defaults", (component) => {
-    expect(readFileSync(join(SOURCES, "base", `${component}.toml`), "utf8")).toBe(
-      defaultFileText(component),
-    );
+  // After a change of the schema: npx vitest run --project unit core/test/config -u
+  it.each(COMPONENTS)("base/%s.toml is the generated text of the defaults", async (component) => {
+    const file = join(SOURCES, "base", `${component}.toml`);
+    await expect(defaultFileText(component)).toMatchFileSnapshot(file);
   });
 
   it("base says what the schema says", () => {

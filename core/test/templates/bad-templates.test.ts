@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   formatDiagnostic,
@@ -302,6 +303,28 @@ describe("a bad template lists all its problems with their places", () => {
       problems(`${HEAD}input_schema: ${"[".repeat(200)}${"]".repeat(200)}\n`).join(),
     ).toContain("nested more than 60 levels deep");
     expect(problems(`${HEAD}input_schema: ${"{a: ".repeat(50_000)}`)).not.toEqual([]);
+  });
+
+  it("never throws, whatever the text", () => {
+    const valid = step("    retry: { max_attempts: 3 }\n    dependencies: &d [a, 'b', *d]\n");
+    const mutated = fc
+      .tuple(
+        fc.nat(valid.length),
+        fc.nat(12),
+        fc.string({ unit: fc.constantFrom(...":-[]{}&*!|>#\"'\n\t ,?%@a1") }),
+      )
+      .map(([at, length, text]) => valid.slice(0, at) + text + valid.slice(at + length));
+    fc.assert(
+      fc.property(fc.oneof(mutated, fc.string()), (text) => {
+        const { template, diagnostics } = parseTemplate(text, "t.yaml");
+        expect(template === null).toBe(diagnostics.some((item) => item.severity === "error"));
+        for (const { line, column } of diagnostics) {
+          expect(line).toBeLessThanOrEqual(text.split("\n").length);
+          expect(column).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("stays quick when every one of 10 000 steps is wrong", () => {

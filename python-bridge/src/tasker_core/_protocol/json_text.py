@@ -1,8 +1,8 @@
 """JSON text under the rules every side of the bridge shares (BRIDGE section 1).
 
 UTF-8 without lone surrogates or U+0000, no NaN or Infinity in either direction, at most
-``MAX_DEPTH`` nested containers. orjson is used when it can be imported; the standard library
-decides wherever the two differ.
+``MAX_DEPTH`` nested containers. orjson is used when it can be imported. The two differ in one
+place, outside the contract's range: orjson reads integers of more than 64 bits as floats.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ MAX_DEPTH = 64
 
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-# Longer integers are the only numbers orjson would read as a rounded float.
-_LONG_INTEGER = re.compile(rb"[0-9]{19}")
 
 
 class JsonTextError(ValueError):
@@ -206,8 +204,6 @@ def _parse_standard(data: bytes) -> Any:
 
 
 def _parse_orjson(data: bytes) -> Any:
-    if _LONG_INTEGER.search(data):
-        return _parse_standard(data)
     try:
         return _orjson.loads(data)
     except ValueError as error:
