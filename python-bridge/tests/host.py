@@ -74,9 +74,7 @@ class ScriptedHost:
     def send(self, header: dict[str, Any], body: bytes = b"") -> None:
         self.sock.sendall(encode_message(header, body))
 
-    def step(
-        self, callable_name: str, context: dict[str, Any] | None = None, **header: Any
-    ) -> str:
+    def step(self, callable_name: str, context: dict[str, Any] | None = None, **header: Any) -> str:
         """Dispatch one step and return its delivery id."""
         delivery_id = str(uuid.uuid4())
         self.send(

@@ -421,8 +421,8 @@ def test_a_broken_module_is_skipped_and_children_do_not_get_the_channel(
         "from ..shared import WORD\n"
         "@step_handler('deep.good')\n"
         "def good():\n"
-        "    code = 'import os\\nfor n in os.listdir(\"/proc/self/fd\"):\\n try: print("
-        "os.readlink(\"/proc/self/fd/\"+n))\\n except OSError: pass'\n"
+        '    code = \'import os\\nfor n in os.listdir("/proc/self/fd"):\\n try: print('
+        'os.readlink("/proc/self/fd/"+n))\\n except OSError: pass\'\n'
         "    links = subprocess.check_output([sys.executable, '-c', code], close_fds=False)\n"
         "    return {'word': WORD, 'links': links.decode(), 'env': 'TASKER_BRIDGE' in os.environ}\n"
     )

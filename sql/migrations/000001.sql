@@ -540,7 +540,7 @@ $$;
 
 -- 0202_function_backoff.sql
 -- purpose: delay before the next attempt, in milliseconds, without jitter (contract/states.md section 10).
---          p_attempts: attempts made, the failed one included. Twin of core/src/lib/backoff.ts.
+--          p_attempts: attempts made, the failed one included.
 create function tasker_core.backoff_ms(
   p_kind tasker_core.backoff_kind, p_base_ms integer, p_cap_ms integer,
   p_multiplier double precision, p_attempts integer
@@ -1494,8 +1494,10 @@ declare
   v_namespace_id integer;
   v_message_ids bigint[];
   v_ids bigint[];
+  v_read_messages bigint[];
+  v_read_steps bigint[];
   v_unreadable bigint[];
-  v_scanned bigint;
+  v_duplicates bigint[];
   v_steps tasker_core.steps[];
   v_mine bigint[];
   v_unroutable bigint[];
@@ -1506,24 +1508,36 @@ declare
   v_held record;
 begin
   foreach v_namespace_id in array p_namespace_ids loop
-    -- Of several messages for one step the newest counts; the others find the step leased and go when it is done.
-    execute format($q$
-      select array_agg(x.step_id order by x.step_id) filter (where x.step_id is not null),
-        array_agg(x.msg_id order by x.step_id) filter (where x.step_id is not null),
-        array_agg(x.msg_id) filter (where x.step_id is null), sum(x.n)
-      from (
-        select r.step_id, max(r.msg_id) as msg_id, count(*) as n from tasker_core._queue_%s_read($1) r group by r.step_id
-      ) x $q$, v_namespace_id)
-    into v_ids, v_message_ids, v_unreadable, v_scanned using p_limit;
+    execute format('select array_agg(r.msg_id), array_agg(r.step_id) from tasker_core._queue_%s_read($1) r', v_namespace_id)
+    into v_read_messages, v_read_steps using p_limit;
+    continue when v_read_messages is null;
+    return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
+      null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
+      cardinality(v_read_messages)::bigint;
+
+    -- Of several messages for one step the newest counts.
+    select array_agg(x.step_id order by x.step_id) filter (where x.step_id is not null),
+      array_agg(x.msg_id order by x.step_id) filter (where x.step_id is not null)
+    into v_ids, v_message_ids
+    from (
+      select v_read_steps[i] as step_id, max(v_read_messages[i]) as msg_id
+      from generate_subscripts(v_read_messages, 1) i group by v_read_steps[i]
+    ) x;
+    if coalesce(cardinality(v_ids), 0) < cardinality(v_read_messages) then
+      select array_agg(v_read_messages[i]) filter (where v_read_steps[i] is null),
+        array_agg(v_read_messages[i]) filter (where v_read_steps[i] is not null)
+      into v_unreadable, v_duplicates
+      from generate_subscripts(v_read_messages, 1) i
+      where v_message_ids[width_bucket(v_read_steps[i], v_ids)] is distinct from v_read_messages[i];
+      if v_duplicates is not null then
+        execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_duplicates;
+      end if;
+    end if;
     if v_unreadable is not null then
       -- Not ours: kept in the archive for whoever sent it.
       perform pgmq.archive(
         (select 'worker_' || n.name || '_queue' from tasker_core.namespaces n where n.namespace_id = v_namespace_id),
         v_unreadable);
-    end if;
-    if v_scanned > 0 then
-      return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
-        null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz, v_scanned;
     end if;
     continue when v_ids is null;
 

@@ -1,5 +1,5 @@
 -- purpose: delay before the next attempt, in milliseconds, without jitter (contract/states.md section 10).
---          p_attempts: attempts made, the failed one included. Twin of core/src/lib/backoff.ts.
+--          p_attempts: attempts made, the failed one included.
 create function tasker_core.backoff_ms(
   p_kind tasker_core.backoff_kind, p_base_ms integer, p_cap_ms integer,
   p_multiplier double precision, p_attempts integer

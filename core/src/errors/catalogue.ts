@@ -17,6 +17,8 @@ export const ERROR_CATALOGUE = {
   SCHEMA_TOO_NEW: { status: 503, retryable: false },
   SCHEMA_TOO_OLD: { status: 503, retryable: false },
   // peers (handler processes)
+  BRIDGE_PACKAGE_NOT_FOUND: { status: 503, retryable: false },
+  INTERPRETER_NOT_FOUND: { status: 503, retryable: false },
   PEER_EXITED: { status: 503, retryable: true },
   PEER_HANDSHAKE_FAILED: { status: 503, retryable: false },
   PEER_PROTOCOL_ERROR: { status: 503, retryable: true },

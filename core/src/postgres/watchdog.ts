@@ -28,36 +28,64 @@ export interface Watchdog {
   guard(pid: number): void;
   /** Stops the server if one is guarded, and ends the watchdog. */
   release(): void;
-  /** Resolves when the watchdog process has ended. */
+  /** Resolves when the watchdog has ended after `release`, or cannot be kept alive. */
   readonly exited: Promise<void>;
 }
 
+/** Somebody who kills it again and again means it; and a shell that cannot start must not be tried for ever. */
+const MAX_REPLACEMENTS = 5;
+
 export function startWatchdog(pgdata: string): Watchdog {
-  const child: ChildProcess = spawn(
-    "/bin/sh",
-    ["-c", SCRIPT, `tasker-postgres-watchdog of ${pgdata}`],
-    // A session of its own: Ctrl-C in a terminal goes to the whole group and must not reach the watchdog.
-    { cwd: "/", detached: true, stdio: ["pipe", "ignore", "ignore"] },
-  );
+  let child = spawnShell(pgdata);
+  let guarded: number | undefined;
+  let released = false;
+  let replacements = 0;
   const exited = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
+    const onEnd = (): void => {
+      if (released || guarded === undefined || replacements === MAX_REPLACEMENTS) {
+        resolve();
+        return;
+      }
+      replacements += 1;
+      child = spawnShell(pgdata);
+      child.stdin?.write(`${guarded}\n`);
+      listen();
+    };
+    const listen = (): void => {
+      child.once("exit", onEnd);
+      child.once("error", onEnd);
+    };
+    listen();
   });
-  // A watchdog that was killed from outside leaves a broken pipe: nothing to do about it here.
-  child.stdin?.on("error", () => undefined);
-  child.unref();
-  unrefStream(child.stdin);
   return {
     exited,
-    guard: (pid) => void child.stdin?.write(`${pid}\n`),
+    guard: (pid) => {
+      guarded = pid;
+      child.stdin?.write(`${pid}\n`);
+    },
     release: () => {
+      released = true;
       child.ref();
       child.stdin?.end();
     },
   };
 }
 
-// The server must not keep a finished program alive: the program ends, and the watchdog stops the server.
+function spawnShell(pgdata: string): ChildProcess {
+  const child = spawn(
+    "/bin/sh",
+    ["-c", SCRIPT, `tasker-postgres-watchdog of ${pgdata}`],
+    // A session of its own: Ctrl-C in a terminal goes to the whole group and must not reach the watchdog.
+    { cwd: "/", detached: true, stdio: ["pipe", "ignore", "ignore"] },
+  );
+  // The pipe of a watchdog that was killed is broken: its replacement gets another.
+  child.stdin?.on("error", () => undefined);
+  // The server must not keep a finished program alive: the program ends, and the watchdog stops the server.
+  child.unref();
+  unrefStream(child.stdin);
+  return child;
+}
+
 function unrefStream(stream: unknown): void {
   if (typeof stream === "object" && stream !== null && "unref" in stream) {
     (stream as { unref(): void }).unref();

@@ -20,7 +20,9 @@ export const SATISFIED_STEP_STATES = ["complete", "resolved_manually"] as const;
 
 const MANUAL = { CompleteManually: "complete", ResolveManually: "resolved_manually" } as const;
 
-export const STEP_TRANSITIONS: { readonly [From in StepState]: Readonly<Record<string, StepState>> } = {
+export const STEP_TRANSITIONS: {
+  readonly [From in StepState]: Readonly<Record<string, StepState>>;
+} = {
   pending: {
     Enqueue: "enqueued",
     Start: "in_progress",
@@ -45,7 +47,12 @@ export const STEP_TRANSITIONS: { readonly [From in StepState]: Readonly<Record<s
     Cancel: "cancelled",
     ...MANUAL,
   },
-  enqueued_for_orchestration: { Complete: "complete", Fail: "error", Cancel: "cancelled", ...MANUAL },
+  enqueued_for_orchestration: {
+    Complete: "complete",
+    Fail: "error",
+    Cancel: "cancelled",
+    ...MANUAL,
+  },
   enqueued_as_error_for_orchestration: {
     Complete: "complete",
     Fail: "error",

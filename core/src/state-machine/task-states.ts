@@ -18,11 +18,18 @@ export const TASK_STATES = [
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
-export const TERMINAL_TASK_STATES = ["complete", "error", "cancelled", "resolved_manually"] as const;
+export const TERMINAL_TASK_STATES = [
+  "complete",
+  "error",
+  "cancelled",
+  "resolved_manually",
+] as const;
 
 const ALWAYS = { Cancel: "cancelled", ResolveManually: "resolved_manually" } as const;
 
-export const TASK_TRANSITIONS: { readonly [From in TaskState]: Readonly<Record<string, TaskState>> } = {
+export const TASK_TRANSITIONS: {
+  readonly [From in TaskState]: Readonly<Record<string, TaskState>>;
+} = {
   pending: { Start: "initializing", ...ALWAYS },
   initializing: {
     ReadyStepsFound: "enqueuing_steps",

@@ -33,9 +33,9 @@ interface Owner {
 }
 
 /**
- * Loads TypeScript and JavaScript handler files into a registry. TypeScript runs through `tsx`, which reads the
- * project's own `tsconfig.json` and finds `x.ts` behind an import of `x.js`. ES modules cannot be unloaded: to
- * load changed files, start a new process.
+ * Loads TypeScript and JavaScript handler files into a registry. TypeScript runs through `tsx`, which finds `x.ts`
+ * behind an import of `x.js` and takes path aliases from the working directory's `tsconfig.json`. ES modules
+ * cannot be unloaded: to load changed files, start a new process.
  */
 export class HandlerLoader {
   readonly #registry: HandlerRegistry;

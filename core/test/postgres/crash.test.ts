@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { waitFor } from "../../../test/support/wait-for.js";
 import { processesIn, sql, usePostgresSandbox, waitForNoProcess } from "./support.js";
 
 const sandbox = usePostgresSandbox();
@@ -70,6 +71,36 @@ describe("when the process that started the server ends", () => {
       await waitForNoProcess(directory);
     });
   }
+
+  it("by SIGKILL in the middle of its first start, nothing is left that looks like a cluster", async () => {
+    const directory = sandbox.directory();
+    const dataDir = join(directory, "pg");
+    const child = sandbox.spawnOwner({ dataDir });
+    await waitFor(() => processesIn(directory).some((line) => line.includes("initdb")), {
+      intervalMs: 5,
+      describe: "initdb to run",
+    });
+    child.kill("SIGKILL");
+    await waitForNoProcess(directory);
+    expect(existsSync(join(dataDir, "cluster"))).toBe(false);
+
+    const server = await sandbox.start({ dataDir });
+    expect(await sql(server.url, "select 1 as one")).toEqual([{ one: 1 }]);
+  });
+
+  it("the server ends even when somebody killed the watchdog before", async () => {
+    const directory = sandbox.directory();
+    const owner = await sandbox.owner({ dataDir: join(directory, "pg") });
+    const watchdogs = (): string[] =>
+      processesIn(directory).filter((line) => line.includes("tasker-postgres-watchdog"));
+    const [first] = watchdogs();
+    process.kill(Number.parseInt(first ?? "", 10), "SIGKILL");
+    await waitFor(() => watchdogs().length === 1 && watchdogs()[0] !== first, {
+      describe: "another watchdog",
+    });
+    owner.child.kill("SIGKILL");
+    await waitForNoProcess(directory);
+  });
 
   it("a guest can take the cluster over", async () => {
     const dataDir = join(sandbox.directory(), "pg");

@@ -1,9 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterEach } from "vitest";
@@ -23,6 +32,8 @@ export function usePostgresSandbox(): {
   directory(mode?: number): string;
   start(options: StartPostgresOptions): Promise<PostgresServer>;
   owner(options: StartPostgresOptions, how?: OwnerOptions): Promise<Owner>;
+  /** The process of an owner, without waiting for its server. */
+  spawnOwner(options: StartPostgresOptions): ChildProcess;
 } {
   const directories: string[] = [];
   const servers: PostgresServer[] = [];
@@ -37,7 +48,7 @@ export function usePostgresSandbox(): {
   });
   return {
     directory(mode = 0o755) {
-      const directory = mkdtempSync(join(tmpdir(), "tasker-postgres-test-"));
+      const directory = mkdtempSync(join(scratch(), "tasker-postgres-test-"));
       chmodSync(directory, mode);
       directories.push(directory);
       return directory;
@@ -48,11 +59,30 @@ export function usePostgresSandbox(): {
       return server;
     },
     async owner(options, how) {
-      const owner = await startOwner(options, how);
-      children.push(owner.child);
-      return owner;
+      const child = spawnOwner(options, how);
+      children.push(child);
+      return ready(child);
+    },
+    spawnOwner(options) {
+      const child = spawnOwner(options);
+      children.push(child);
+      return child;
     },
   };
+}
+
+/**
+ * Memory where there is plenty: a cluster is a thousand files, and a disk's file system slows down several times when as
+ * many were deleted a moment ago.
+ */
+function scratch(): string {
+  const memory = "/dev/shm";
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    return bavail * bsize > 2 ** 31 ? memory : tmpdir();
+  } catch {
+    return tmpdir();
+  }
 }
 
 interface OwnerOptions {
@@ -67,22 +97,25 @@ export interface Owner {
   readonly attached: boolean;
 }
 
+type OwnerProcess = ChildProcessByStdio<null, Readable, Readable>;
+
 const OWNER = fileURLToPath(new URL("fixtures/owner.ts", import.meta.url));
 const TSX = import.meta.resolve("tsx");
 
 /** A real process that starts Postgres; see `fixtures/owner.ts`. */
-async function startOwner(options: StartPostgresOptions, how: OwnerOptions = {}): Promise<Owner> {
+function spawnOwner(options: StartPostgresOptions, how: OwnerOptions = {}): OwnerProcess {
   const args = [
-    "--import",
-    TSX,
-    OWNER,
-    JSON.stringify(options),
+    ...["--import", TSX, OWNER, JSON.stringify(options)],
     ...(how.ending ? [how.ending] : []),
   ];
-  const child = spawn(process.execPath, args, {
+  return spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],
     ...(how.uid === undefined ? {} : { uid: how.uid, gid: how.uid }),
   });
+}
+
+/** Waits for the line in which the owner says what it got. */
+async function ready(child: OwnerProcess): Promise<Owner> {
   let complaints = "";
   child.stderr.on("data", (chunk: Buffer) => {
     complaints += chunk.toString("utf8");

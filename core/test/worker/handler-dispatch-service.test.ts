@@ -24,7 +24,12 @@ const log = vi.fn();
 beforeEach(() => {
   log.mockClear();
   completions = new CompletionChannel({ capacity: 1_000 });
-  channel = new FfiDispatchChannel({ pool: "typescript", capacity: 100, completions, clock: systemClock });
+  channel = new FfiDispatchChannel({
+    pool: "typescript",
+    capacity: 100,
+    completions,
+    clock: systemClock,
+  });
   registry = new HandlerRegistry(ResolverChain.standard());
 });
 
@@ -268,7 +273,12 @@ describe("HandlerDispatchService", () => {
 
   it("waits for room in the completion channel before it takes more", async () => {
     completions = new CompletionChannel({ capacity: 1 });
-      channel = new FfiDispatchChannel({ pool: "typescript", capacity: 100, completions, clock: systemClock });
+    channel = new FfiDispatchChannel({
+      pool: "typescript",
+      capacity: 100,
+      completions,
+      clock: systemClock,
+    });
     define("echo", () => ({ ok: true }));
     start({ maxConcurrent: 2 });
     for (let index = 0; index < 6; index++) offer();
@@ -290,5 +300,37 @@ describe("HandlerDispatchService", () => {
       expect.objectContaining({ kind: "payload_too_large", retryable: false }),
     );
     expect(taken).toContainEqual(expect.objectContaining({ errorType: "checkpoint_error" }));
+  });
+
+  it("answers everything once and gives every slot back, whatever handlers do", async () => {
+    define("mixed", async ({ signal, input }) => {
+      const { n } = input as { n: number };
+      if (n % 5 === 0) throw new Error("five");
+      if (n % 7 === 0) await new Promise((resolve) => setTimeout(resolve, 15)); // past its deadline
+      if (n % 3 === 0) {
+        await new Promise((resolve) => {
+          signal.addEventListener("abort", resolve);
+          setTimeout(resolve, 3);
+        });
+      }
+      return { n };
+    });
+    start({ maxConcurrent: 8 });
+    const answered: string[] = [];
+    for (let n = 1; n <= 600; n++) {
+      while (channel.free === 0) await new Promise(setImmediate);
+      const offered = offer({ callable: "mixed", context: { n }, timeoutMs: 10 });
+      if (n % 4 === 0) {
+        setImmediate(() =>
+          channel.cancel(offered.deliveryId, n % 8 ? "task_cancelled" : "lease_lost"),
+        );
+      }
+      answered.push(...completions.takeAll().map(({ delivery: { deliveryId } }) => deliveryId));
+    }
+    await vi.waitFor(() => expect(channel.pendingCount).toBe(0), { timeout: 10_000 });
+    answered.push(...completions.takeAll().map(({ delivery: { deliveryId } }) => deliveryId));
+    expect(new Set(answered).size).toBe(600);
+    expect(answered).toHaveLength(600);
+    await vi.waitFor(() => expect(service.stats).toMatchObject({ active: 0, abandoned: 0 }));
   });
 });

@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HandlerLoader, type HandlerLoadReport } from "../../src/worker/handler-loader.js";
+import { installPackageFallbacks } from "../../src/worker/package-fallback.js";
 
 const SDK = fileURLToPath(new URL("../../../sdk-ts/src/index.ts", import.meta.url));
 
@@ -179,6 +180,29 @@ describe("HandlerLoader", () => {
     const report = await loader.load([root]);
     expect(report.problems).toEqual([]);
     expect(names(report)).toEqual(["one"]);
+  });
+
+  it("stands in for the SDK where a project has not installed it, and yields to one it has", async () => {
+    installPackageFallbacks({
+      "@tasker-systems/tasker": pathToFileURL(SDK).href,
+      "@tasker-core/sdk": pathToFileURL(SDK).href,
+    });
+    await write({
+      ...ESM,
+      "old-name.ts": functional("old_name").replace(
+        JSON.stringify(SDK),
+        '"@tasker-systems/tasker"',
+      ),
+      "own/package.json": '{"type":"module"}',
+      "own/node_modules/@tasker-core/sdk/package.json": '{"type":"module","exports":"./i.js"}',
+      "own/node_modules/@tasker-core/sdk/i.js": `export const defineHandler = (handlerName) =>
+        class { static handlerName = "own:" + handlerName; async call() {} };`,
+      "own/new-name.ts": functional("x").replace(JSON.stringify(SDK), '"@tasker-core/sdk"'),
+      "unknown.ts": 'import "@tasker-core/not-there";',
+    });
+    const report = await loader.load([root]);
+    expect(names(report).sort()).toEqual(["old_name", "own:x"]);
+    expect(report.problems.map(({ context }) => context.file)).toEqual([join(root, "unknown.ts")]);
   });
 
   it("reports a path that does not exist", async () => {

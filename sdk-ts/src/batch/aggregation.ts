@@ -42,7 +42,10 @@ export function aggregateBatchResults(
   results: readonly (Fields | null | undefined)[],
   maxErrors = 100,
 ): BatchAggregationResult {
-  const present = results.filter((result) => result !== null && result !== undefined);
+  // Workers of this package nest their outcome, Python's and Ruby's are flat.
+  const present = results
+    .filter((result) => result !== null && result !== undefined)
+    .map((result) => objectOrNull(result["batch_worker_outcome"]) ?? result);
   const errors = present.flatMap((result) =>
     Array.isArray(result["errors"]) ? (result["errors"] as unknown[]) : [],
   );
@@ -63,8 +66,7 @@ export function aggregateBatchResults(
 function sum(results: readonly Fields[], key: string): number {
   let total = 0;
   for (const result of results) {
-    // Workers of this package nest their outcome, Python's and Ruby's are flat.
-    const value = (objectOrNull(result["batch_worker_outcome"]) ?? result)[key];
+    const value = result[key];
     if (typeof value === "number") total += value;
   }
   return total;

@@ -70,6 +70,8 @@ export function readTickRows(result: QueryResult<unknown>): TickOutcome {
     nextTimerMs: null,
   };
   for (const row of result.rows as TickRow[]) addRow(outcome, row);
+  // Rows come in the order in which the table was changed; older steps go first.
+  outcome.claims.sort((a, b) => (a.stepId < b.stepId ? -1 : 1));
   return outcome;
 }
 

@@ -65,7 +65,7 @@ class Executor:
                 returned = call(context)
                 if type(returned) is not StepHandlerResult and is_awaitable(returned):
                     pending = cast("Awaitable[Any]", returned)
-                    self._lane.submit(lambda: self._drive(delivery, pending))
+                    self._lane.submit([lambda: self._drive(delivery, pending)])
                     return
                 frame = answer_frame(delivery, wrap_result(returned), self.max_frame)
         except BaseException as error:

@@ -10,6 +10,9 @@ import threading
 
 from tasker_core._transport.channel import Channel
 
+# More in one write saves little and lets the host idle.
+GATHER_FRAMES = 8
+
 
 class Outbox:
     """`post` is safe from any thread. Once closed, frames are discarded."""
@@ -28,6 +31,12 @@ class Outbox:
     def add(self, frame: bytes) -> None:
         """Queue a frame for the next `post` or `flush`."""
         self._pending.append(frame)
+
+    def flush_unless_more(self, more: bool) -> None:
+        """`flush`, but with `more` coming soon only once a few frames have gathered."""
+        pending = self._pending
+        if pending and not (more and len(pending) < GATHER_FRAMES):
+            self.flush()
 
     def flush(self) -> None:
         """Write what is pending, unless another thread is already writing it."""

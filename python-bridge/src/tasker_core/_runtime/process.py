@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tasker_core._protocol.frame import (
@@ -76,8 +77,10 @@ class HandlerProcess:
         self._outbox = Outbox(channel)
         self._housekeeper = Housekeeper(_report)
         self._logs = LogRing(self._outbox.add, self._flush_logs_later)
-        self._lane = AsyncLane()
-        self._pool: ThreadPool[Delivery] = ThreadPool(options.slots, self._run)
+        self._lane = AsyncLane(self._outbox.flush)
+        self._pool: ThreadPool[Delivery] = ThreadPool(
+            options.slots, self._run, self._outbox.flush_unless_more
+        )
         self._in_flight: dict[str, Delivery] = {}
         # Kept until the host acknowledges them: a lost connection would have to repeat them.
         self._unacked: dict[str, bytes] = {}
@@ -201,14 +204,13 @@ class HandlerProcess:
         return delivery
 
     def _dispatch(self, steps: list[Delivery]) -> None:
-        plain: list[Delivery] = []
-        for delivery in steps:
-            if self._executor.is_async(delivery.header):
-                self._lane.submit(lambda each=delivery: self._executor.run_async(each))
-            else:
-                plain.append(delivery)
+        executor = self._executor
+        plain = [each for each in steps if not executor.is_async(each.header)]
         if plain:
             self._pool.offer(plain)
+        if len(plain) < len(steps):
+            coroutines = [each for each in steps if executor.is_async(each.header)]
+            self._lane.submit([partial(executor.run_async, each) for each in coroutines])
 
     def _on_message(self, header: dict[str, Any]) -> None:
         kind = header["type"]
@@ -303,7 +305,8 @@ class HandlerProcess:
         self._unacked[delivery.id] = frame
         if self._logs.dirty:
             self._logs.flush()
-        self._outbox.post(frame)
+        # The thread pool and the event loop lane write it, with what else is finished by then.
+        self._outbox.add(frame)
         if self._draining:
             self._housekeeper.submit(self._leave_if_done)
 

@@ -87,7 +87,9 @@ module TaskerCore
           end
         end
 
+        # A completion that the host does not want is settled too.
         def note_nack(header)
+          @ledger.acknowledge([header['ref_id']]) if header['ref_id']
           Internal::LogOutput.write('warn', 'bridge', "the host refused a message: #{header['code']}: #{header['detail']}",
                                     'ref_type' => header['ref_type'], 'ref_id' => header['ref_id'])
         end

@@ -1,0 +1,236 @@
+import {
+  type ClaimedStep,
+  claimSteps,
+  createTasks,
+  registerTemplate,
+  registerWorker,
+  type StepReport,
+  type TickOutcome,
+  tick,
+  type VerdictCode,
+} from "../../../core/src/db/functions/index.js";
+import type { Queryable } from "../../../core/src/db/index.js";
+import { newUuid } from "../../../core/src/lib/uuid.js";
+
+/** Steps of a template by the ordinals of their dependencies, in topological order. */
+export type Shape = readonly (readonly number[])[];
+
+export const LINEAR: Shape = [[], [0], [1], [2]];
+export const DIAMOND: Shape = [[], [0], [0], [1, 2]];
+
+export interface StepOverrides {
+  readonly callable?: string;
+  readonly max_attempts?: number;
+  readonly retryable?: boolean;
+  readonly backoff?: string;
+  readonly backoff_base_ms?: number;
+  readonly backoff_cap_ms?: number;
+}
+
+/** A fused host reduced to its SQL calls: what TypeScript decides is decided by the test instead. */
+export class SqlHost {
+  readonly db: Queryable;
+  workerId = 0;
+  templateId = 0;
+  namespaceId = 0;
+  #callableIds: number[] = [];
+
+  constructor(db: Queryable) {
+    this.db = db;
+  }
+
+  async register(
+    shape: Shape,
+    options: {
+      readonly namespace?: string;
+      readonly steps?: Readonly<Record<number, StepOverrides>>;
+    } = {},
+  ): Promise<this> {
+    const name = `shape_${newUuid().slice(-8)}`;
+    const steps = shape.map((dependencies, ordinal) => ({
+      ordinal,
+      name: `step_${ordinal}`,
+      callable: "work",
+      type: "standard",
+      initial: true,
+      pending_dependencies: dependencies.length,
+      dependencies,
+      children: shape.flatMap((parents, child) => (parents.includes(ordinal) ? [child] : [])),
+      retryable: true,
+      max_attempts: 3,
+      backoff: "none",
+      backoff_base_ms: 0,
+      backoff_cap_ms: 30_000,
+      backoff_multiplier: 2,
+      backoff_jitter: 0,
+      inputs: null,
+      ...options.steps?.[ordinal],
+    }));
+    const payload = {
+      namespace: options.namespace ?? "shapes",
+      name,
+      version: "1.0.0",
+      description: null,
+      identity_strategy: "always_unique",
+      content_hash: name,
+      configuration: {},
+      steps,
+    };
+    const ids = await registerTemplate(
+      this.db,
+      JSON.stringify(payload),
+      Array.from({ length: steps.length + 2 }, newUuid),
+    );
+    this.templateId = ids.templateId;
+    this.namespaceId = ids.namespaceId;
+    await this.join(["work"]);
+    return this;
+  }
+
+  async join(callables: readonly string[]): Promise<void> {
+    const worker = { workerUuid: newUuid(), name: "sql", hostname: "test", pid: 1 };
+    const registered = await registerWorker(this.db, worker, callables);
+    this.workerId = registered.workerId;
+    this.#callableIds = [...registered.callableIds].sort((a, b) => a - b);
+  }
+
+  async create(count: number, options: { free?: number; hashes?: string[] } = {}) {
+    const tasks = Array.from({ length: count }, (_, i) => ({
+      taskUuid: newUuid(),
+      templateId: this.templateId,
+      identityHash: options.hashes?.[i] ?? newUuid(),
+      correlationId: newUuid(),
+      parentCorrelationId: null,
+      priority: 0,
+      initiator: "test",
+      sourceSystem: "test",
+      reason: "test",
+      context: Buffer.from(`{"n":${i}}`),
+      tags: Buffer.from("[]"),
+    }));
+    return await createTasks(
+      this.db,
+      this.workerId,
+      tasks,
+      this.routes(options.free ?? 1000),
+      10_000,
+    );
+  }
+
+  async tick(
+    claims: readonly Pick<ClaimedStep, "stepId" | "token">[],
+    options: {
+      verdict?: VerdictCode;
+      free?: number;
+      timerLimit?: number;
+      hintMs?: number;
+      body?: string;
+    } = {},
+  ): Promise<TickOutcome> {
+    const reports = claims.map(
+      ({ stepId, token }): StepReport => ({
+        stepId,
+        token,
+        verdict: options.verdict ?? 0,
+        executionMs: 1,
+        hintMs: options.hintMs ?? null,
+        body: Buffer.from(options.body ?? `{"success":true,"result":{"step":"${stepId}"}}`),
+      }),
+    );
+    return await tick(this.db, {
+      workerId: this.workerId,
+      reports,
+      routes: this.routes(options.free ?? 1000),
+      leaseMs: 10_000,
+      timerLimit: options.timerLimit ?? 0,
+    });
+  }
+
+  async claim(
+    options: { free?: number; limit?: number; leaseMs?: number; handlerWaitMs?: number } = {},
+  ) {
+    return await claimSteps(this.db, {
+      workerId: this.workerId,
+      namespaceIds: [this.namespaceId],
+      limit: options.limit ?? 100,
+      routes: this.routes(options.free ?? 1000),
+      leaseMs: options.leaseMs ?? 10_000,
+      maxDeaths: 3,
+      handlerWaitMs: options.handlerWaitMs ?? 15_000,
+    });
+  }
+
+  /** Runs until nothing is handed out any more; returns how many steps it took. */
+  async finish(first: TickOutcome): Promise<{ steps: number; rested: TickOutcome["restedTasks"] }> {
+    let claims = first.claims;
+    let steps = 0;
+    const rested = [...first.restedTasks];
+    while (claims.length > 0) {
+      const outcome = await this.tick(claims);
+      steps += claims.length;
+      rested.push(...outcome.restedTasks);
+      claims = outcome.claims;
+    }
+    return { steps, rested };
+  }
+
+  routes(free: number) {
+    return {
+      callableIds: this.#callableIds,
+      pools: this.#callableIds.map(() => 1),
+      free: [free],
+    };
+  }
+
+  async states(taskId: bigint): Promise<string[]> {
+    const { rows } = await this.db.query<{ state: string }>(
+      "select state::text from tasker_core.steps where step_id >> 20 = $1 order by step_id",
+      [taskId.toString()],
+    );
+    return rows.map((row) => row.state);
+  }
+
+  async taskState(taskId: bigint): Promise<string> {
+    const { rows } = await this.db.query<{ state: string }>(
+      "select state::text from tasker_core.tasks where task_id = $1",
+      [taskId.toString()],
+    );
+    return rows[0]?.state ?? "missing";
+  }
+}
+
+/** Fails when a counter differs from its steps, a log names an unknown move, or a row has lost its parent. */
+export async function assertIntegrity(db: Queryable): Promise<void> {
+  const { rows: counters } = await db.query("select * from tasker_core.recount_tasks()");
+  const { rows: moves } = await db.query(
+    `select l.task_id, l.from_state, l.to_state from tasker_core.task_log l
+     where not exists (select from tasker_core.task_moves m
+       where m.from_state is not distinct from l.from_state and m.to_state = l.to_state)
+     union all
+     select l.step_id, null, null from tasker_core.step_log l
+     where not exists (select from tasker_core.step_moves m where m.move = l.move)`,
+  );
+  const { rows: orphans } = await db.query(
+    `select s.step_id from tasker_core.steps s
+     where not exists (select from tasker_core.tasks t where t.task_id = s.step_id >> 20)
+     union all select r.step_id from tasker_core.step_results r
+     where not exists (select from tasker_core.steps s where s.step_id = r.step_id)`,
+  );
+  const { rows: breaks } = await db.query(
+    `select * from (
+       select workflow_step_uuid, from_state, to_state,
+         lag(to_state) over (partition by workflow_step_uuid order by sort_key) as previous
+       from tasker.workflow_step_transitions) x
+     where from_state is not null and not exists (
+       select from tasker_core.step_transition_rules r
+       where r.from_state::text = x.from_state and r.to_state::text = x.to_state)`,
+  );
+  const findings = { counters, moves, orphans, breaks };
+  const wrong = Object.entries(findings).filter(([, rows]) => rows.length > 0);
+  if (wrong.length > 0) {
+    const text = JSON.stringify(wrong, (_, value) =>
+      typeof value === "bigint" ? `${value}` : value,
+    );
+    throw new Error(`referential integrity is broken: ${text}`);
+  }
+}
