@@ -24,7 +24,7 @@ export interface MeasureBridgeOptions {
   /** Deliveries in flight. */
   readonly slots: number;
   readonly seconds: number;
-  /** Name of the handler that returns something small; default `echo`. */
+  /** Name of the handler that returns something small; default `reference.echo`. */
   readonly callable?: string;
 }
 
@@ -42,7 +42,8 @@ export async function measureBridge(options: MeasureBridgeOptions): Promise<Brid
   const completions = new CompletionChannel({ capacity: 1024 });
   const channel = new FfiDispatchChannel({
     pool: "default",
-    capacity: options.slots,
+    // An answered step leaves the channel only after its successor has been asked for.
+    capacity: options.slots * 2,
     completions,
     clock: systemClock,
   });
@@ -90,22 +91,24 @@ class Driver {
   ) {
     this.#channel = channel;
     this.#completions = completions;
-    this.#callable = options.callable ?? "echo";
+    this.#callable = options.callable ?? "reference.echo";
     this.#payload = createPayload(options.bytes, this.#callable);
   }
 
   /** Keeps `inFlight` steps going for `seconds`. Round trips are recorded only with one in flight. */
-  run(inFlight: number, seconds: number): Promise<{ steps: number; seconds: number; rttUs: number[] }> {
+  run(
+    inFlight: number,
+    seconds: number,
+  ): Promise<{ steps: number; seconds: number; rttUs: number[] }> {
     return new Promise((resolve, reject) => {
       const startedAt = performance.now();
       const rttUs: number[] = [];
       let steps = 0;
-      let open = 0;
+      let open = inFlight;
       let offeredAt = startedAt;
       const offer = (): void => {
-        open++;
         offeredAt = performance.now();
-        this.#channel.offer(this.#delivery());
+        if (!this.#channel.offer(this.#delivery())) reject(new Error("The channel was full"));
       };
       const collect = (): void => {
         for (const { delivery, outcome, settled } of this.#completions.takeAll()) {
@@ -118,9 +121,9 @@ class Driver {
           if (inFlight === 1) rttUs.push((now - offeredAt) * 1000);
           settled("committed");
           steps++;
-          open--;
-          if (now - startedAt < seconds * 1000) setImmediate(offer);
-          else if (open === 0) {
+          // Not from within the channel, which is still busy with this completion.
+          if (now - startedAt < seconds * 1000) queueMicrotask(offer);
+          else if (--open === 0) {
             stopListening();
             resolve({ steps, seconds: (now - startedAt) / 1000, rttUs });
           }
@@ -133,7 +136,13 @@ class Driver {
 
   #delivery(): StepDelivery {
     const id = `01890a5d-ac96-774b-bcce-${String(this.#nextId++).padStart(12, "0")}`;
-    return { ...TEMPLATE, deliveryId: id, stepUuid: id, callable: this.#callable, payload: this.#payload };
+    return {
+      ...TEMPLATE,
+      deliveryId: id,
+      stepUuid: id,
+      callable: this.#callable,
+      payload: this.#payload,
+    };
   }
 }
 
@@ -174,35 +183,40 @@ function createPayload(bytes: number, callable: string): StepPayload {
   return { bytes: () => text, value: () => value as never };
 }
 
+type PeerCommand = Pick<MeasureBridgeOptions, "command" | "args" | "env">;
+
 /** How the handler processes of each language are started from a checkout. */
-export const BRIDGE_COMMANDS: Readonly<
-  Record<string, Pick<MeasureBridgeOptions, "command" | "args" | "env">>
-> = {
-  python: {
+export const BRIDGE_COMMANDS: Readonly<Record<string, (slots: number) => PeerCommand>> = {
+  python: (slots) => ({
     command: "python3",
-    args: ["-m", "tasker_core.bridge", "--handlers", inRoot("python-bridge/examples/reference_handlers")],
+    args: ["-m", "tasker_core.bridge", ...commonArgs("python-bridge", slots)],
     env: { PYTHONPATH: inRoot("python-bridge/src") },
-  },
-  ruby: {
+  }),
+  ruby: (slots) => ({
     command: "ruby",
     args: [
       "-I",
       inRoot("ruby-bridge/lib"),
       inRoot("ruby-bridge/exe/tasker-bridge"),
-      "--handlers",
-      inRoot("ruby-bridge/examples/reference_handlers"),
+      ...commonArgs("ruby-bridge", slots),
     ],
-  },
+  }),
 };
+
+function commonArgs(folder: string, slots: number): string[] {
+  return ["--handlers", inRoot(`${folder}/examples/reference_handlers`), "--slots", String(slots)];
+}
 
 function inRoot(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const language of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(BRIDGE_COMMANDS)) {
+  for (const language of process.argv.length > 2
+    ? process.argv.slice(2)
+    : Object.keys(BRIDGE_COMMANDS)) {
     for (const bytes of [300, 10_000]) {
-      const command = BRIDGE_COMMANDS[language];
+      const command = BRIDGE_COMMANDS[language]?.(64);
       if (command === undefined) throw new Error(`No command for \`${language}\``);
       const measured = await measureBridge({ language, ...command, bytes, slots: 64, seconds: 3 });
       console.log(language, bytes, measured);

@@ -10,7 +10,7 @@ const CUSTOMERS = [
   ["さくら 🌸 田中", "JP"],
   ["محمد الفارسي", "KW"],
   ["Nguyễn Thị Ánh", "CH"],
-  ["João D'Ávila \"Jota\"", "BR"],
+  ['João D\'Ávila "Jota"', "BR"],
   ["आरती शर्मा", "IN"],
   ["Ο Γιώργος\tΠ.", "DE"],
   ["Łukasz & Żaneta <łż>", "CH"],

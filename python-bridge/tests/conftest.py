@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from host import ScriptedHost
 
+from host import ScriptedHost
 from tasker_core import HandlerRegistry
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from host import REFERENCE, ROOT, ScriptedHost, challenge, step_body, step_header, welcome
 
+from host import REFERENCE, ROOT, ScriptedHost, challenge, step_body, step_header, welcome
 from tasker_core._protocol.handshake import proof
 
 StartHost = Callable[..., ScriptedHost]

@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 import pytest
-from host import VECTORS
 
+from host import VECTORS
 from tasker_core._protocol import json_text
 from tasker_core._protocol.frame import Frame, FrameFault, FrameSplitter, encode_frame
 from tasker_core._protocol.handshake import choose_protocol, proof, proof_matches

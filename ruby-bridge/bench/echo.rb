@@ -39,16 +39,17 @@ read.call
 host.write(frame({type: 'welcome', protocol: 1, features: [], connection_id: 'c', max_frame: 1 << 24, ping_ms: 5000, lease_ms: 30_000, resume_ms: 0}))
 
 uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
-context = {order_id: 42, items: [{sku: 'A-1', quantity: 2, price: 9.5}], note: 'x' * [bytes - 100, 0].max}
+callable = ENV.fetch('CALLABLE', 'reference.echo') # with reference.sleep: steps that wait 5 ms
+context = {ms: 5, order_id: 42, items: [{sku: 'A-1', quantity: 2, price: 9.5}], note: 'x' * [bytes - 100, 0].max}
 body = JSON.generate(
   task: {task: {task_uuid: uuid, context: context, correlation_id: uuid}, task_name: 't', task_version: '1.0.0', namespace_name: 'bench'},
   workflow_step: {workflow_step_uuid: uuid, name: 'echo', attempts: 0, max_attempts: 3, inputs: nil, results: nil, checkpoint: nil},
-  dependency_results: {}, step_definition: {name: 'echo', handler: {callable: 'reference.echo', initialization: {}}}
+  dependency_results: {}, step_definition: {name: 'echo', handler: {callable: callable, initialization: {}}}
 )
 number = 0
 step = lambda do
   number += 1
-  frame({type: 'step', delivery_id: format('%036d', number), task_uuid: uuid, step_uuid: uuid, correlation_id: uuid, callable: 'reference.echo',
+  frame({type: 'step', delivery_id: format('%036d', number), task_uuid: uuid, step_uuid: uuid, correlation_id: uuid, callable: callable,
          pool: 'default', attempt: 1, max_attempts: 3, timeout_ms: 30_000, lease_ms: 30_000}, body)
 end
 
@@ -104,7 +105,7 @@ end
 elapsed = Process.clock_gettime(Process::CLOCK_MONOTONIC) - started
 used = cpu.call - cpu_before
 abort "ids were read wrongly: #{acks.first.inspect}" unless acks.empty? || acks.first.match?(/\A\d{36}\z/)
-puts format('slots %d, step body %d B: %.0f steps/s; handler CPU %.1f us/step (%.0f %%); 1 in flight p50 %.0f us p99 %.0f us',
+puts format("#{callable}: slots %d, step body %d B: %.0f steps/s; handler CPU %.1f us/step (%.0f %%); 1 in flight p50 %.0f us p99 %.0f us",
             slots, body.bytesize, done / elapsed, used / done * 1e6, used / elapsed * 100, one[100] * 1e6, one[197] * 1e6)
 host.close
 Process.wait(pid)

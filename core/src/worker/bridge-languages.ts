@@ -69,7 +69,7 @@ import importlib.util, os, sys
 spec = importlib.util.find_spec("tasker_core")
 places = (spec.submodule_search_locations or ()) if spec else ()
 found = any(os.path.exists(os.path.join(place, "bridge.py")) for place in places)
-print("%d.%d" % sys.version_info[:2], "installed" if found else "")
+print("%d.%d" % sys.version_info[:2], "installed" if found else "", sep="\\n")
 `;
 
 async function python(options: BridgeLanguagesOptions): Promise<BridgeLanguage> {
@@ -126,15 +126,21 @@ function language(
     command: executable,
     args: [...before, ...program, ...handlers, "--slots", String(slots), "--pool", name],
     cwd: options.workingDirectory,
-    env,
+    env: { ...dotEnv(options.env), ...env },
     processes,
     slots,
   };
 }
 
+/** Variables that only `.env` sets: handler processes inherit the others. */
+function dotEnv(env: Environment): Record<string, string> {
+  const added = Object.entries(env).filter(([name]) => process.env[name] === undefined);
+  return Object.fromEntries(added.map(([name, value]) => [name, value ?? ""]));
+}
+
 const PROBE_TIMEOUT_MS = 15_000;
 
-/** Words of the interpreter's answer. */
+/** Lines of the interpreter's answer. */
 async function probe(
   name: "python" | "ruby",
   command: readonly string[],
@@ -153,7 +159,7 @@ async function probe(
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       },
       (error, stdout, stderr) => {
-        if (error === null) settle(stdout.trim().split(/\s+/));
+        if (error === null) settle(stdout.split("\n").map((line) => line.trim()));
         else reject(unusable(name, command, error, stderr));
       },
     );

@@ -5,13 +5,9 @@ import {
   type HandlerRegistry,
   type StepHandlerClass,
 } from "@tasker-core/sdk/host";
-import { register as registerRequire } from "tsx/cjs/api";
-import { register as registerImport } from "tsx/esm/api";
 import { ConfigError, messageOf } from "../errors/index.js";
 import { findHandlerFiles, findIndexFiles, isDirectory } from "./handler-files.js";
-
-// Keeps handler modules apart from the worker's own: tsx touches nothing outside its namespace.
-const NAMESPACE = "tasker-handlers";
+import { type ImportHooks, installImportHooks, type PackageStandIns } from "./import-hooks.js";
 
 export interface LoadedHandler {
   readonly name: string;
@@ -39,6 +35,7 @@ interface Owner {
  */
 export class HandlerLoader {
   readonly #registry: HandlerRegistry;
+  readonly #standIns: PackageStandIns;
   readonly #owners = new Map<string, Owner>();
   /** Files tried so far, so that a file is imported and reported once. */
   readonly #tried = new Map<string, Promise<number>>();
@@ -46,8 +43,9 @@ export class HandlerLoader {
   readonly #problems: ConfigError[] = [];
   #hooks: ImportHooks | null = null;
 
-  constructor(registry: HandlerRegistry) {
+  constructor(registry: HandlerRegistry, options: { readonly standIns?: PackageStandIns } = {}) {
     this.#registry = registry;
+    this.#standIns = options.standIns ?? {};
   }
 
   /**
@@ -61,7 +59,7 @@ export class HandlerLoader {
 
   /** Ends the import hooks. Handlers that import lazily need them: close when no handler runs any more. */
   async close(): Promise<void> {
-    await this.#hooks?.unregister();
+    await this.#hooks?.close();
     this.#hooks = null;
   }
 
@@ -96,7 +94,7 @@ export class HandlerLoader {
   async #importFile(file: string): Promise<number> {
     let exports: Record<string, unknown>;
     try {
-      this.#hooks ??= installHooks();
+      this.#hooks ??= installImportHooks(this.#standIns);
       exports = namesOf(await this.#hooks.import(pathToFileURL(file).href));
     } catch (cause) {
       this.#problems.push(
@@ -132,24 +130,6 @@ export class HandlerLoader {
     this.#registry.register(name, handler);
     this.#handlers.push({ name, file });
   }
-}
-
-interface ImportHooks {
-  import(url: string): Promise<Record<string, unknown>>;
-  unregister(): Promise<void>;
-}
-
-/** Both kinds: without `"type": "module"` in the project's package.json, Node takes its files for CommonJS. */
-function installHooks(): ImportHooks {
-  const require = registerRequire({ namespace: NAMESPACE });
-  const esm = registerImport({ namespace: NAMESPACE });
-  return {
-    import: (url) => esm.import(url, import.meta.url) as Promise<Record<string, unknown>>,
-    unregister: async () => {
-      require.unregister();
-      await esm.unregister();
-    },
-  };
 }
 
 /** A module's exports; those of a CommonJS file are found under `default`. */

@@ -5,7 +5,6 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HandlerLoader, type HandlerLoadReport } from "../../src/worker/handler-loader.js";
-import { installPackageFallbacks } from "../../src/worker/package-fallback.js";
 
 const SDK = fileURLToPath(new URL("../../../sdk-ts/src/index.ts", import.meta.url));
 
@@ -16,7 +15,12 @@ let loader: HandlerLoader;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "tasker-handlers-"));
   registry = new HandlerRegistry(ResolverChain.standard());
-  loader = new HandlerLoader(registry);
+  loader = new HandlerLoader(registry, {
+    standIns: {
+      "@tasker-systems/tasker": pathToFileURL(SDK).href,
+      "@tasker-core/sdk": pathToFileURL(SDK).href,
+    },
+  });
 });
 
 afterEach(async () => {
@@ -183,10 +187,6 @@ describe("HandlerLoader", () => {
   });
 
   it("stands in for the SDK where a project has not installed it, and yields to one it has", async () => {
-    installPackageFallbacks({
-      "@tasker-systems/tasker": pathToFileURL(SDK).href,
-      "@tasker-core/sdk": pathToFileURL(SDK).href,
-    });
     await write({
       ...ESM,
       "old-name.ts": functional("old_name").replace(
@@ -203,6 +203,17 @@ describe("HandlerLoader", () => {
     const report = await loader.load([root]);
     expect(names(report).sort()).toEqual(["old_name", "own:x"]);
     expect(report.problems.map(({ context }) => context.file)).toEqual([join(root, "unknown.ts")]);
+  });
+
+  it("takes a folder without a package.json for ES modules, so that the stand-in works there too", async () => {
+    const file = functional("first_try").replace(JSON.stringify(SDK), '"@tasker-core/sdk"');
+    await write({
+      "shared.ts": "export const greeting: string = await Promise.resolve('hi');",
+      "order.ts": `import { greeting } from "./shared.js";\n${file}\nexport const said = greeting;`,
+    });
+    const report = await loader.load([join(root, "order.ts")]);
+    expect(report.problems).toEqual([]);
+    expect(names(report)).toEqual(["first_try"]);
   });
 
   it("reports a path that does not exist", async () => {

@@ -1,4 +1,4 @@
-/** The README of `@tasker-core/sdk` is loaded and run. */
+/** The README of `@tasker-core/sdk` is loaded and run, from a folder with nothing else in it. */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -15,12 +15,16 @@ import {
 } from "@tasker-core/sdk/host";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { HandlerLoader } from "../../src/worker/handler-loader.js";
-import { installPackageFallbacks } from "../../src/worker/package-fallback.js";
 import { delivery } from "./support/delivery.js";
 
 const sdk = new URL("../../../sdk-ts/", import.meta.url);
 const registry = new HandlerRegistry(ResolverChain.standard());
-const loader = new HandlerLoader(registry);
+const loader = new HandlerLoader(registry, {
+  standIns: {
+    "@tasker-core/sdk": new URL("src/index.ts", sdk).href,
+    zod: pathToFileURL(createRequire(import.meta.url).resolve("zod")).href,
+  },
+});
 const requests: unknown[] = [];
 const payments = createServer((request, response) => {
   let body = "";
@@ -35,14 +39,9 @@ const payments = createServer((request, response) => {
 let root: string;
 
 beforeAll(async () => {
-  installPackageFallbacks({
-    "@tasker-core/sdk": new URL("src/index.ts", sdk).href,
-    zod: pathToFileURL(createRequire(import.meta.url).resolve("zod")).href,
-  });
   root = await mkdtemp(join(tmpdir(), "tasker-readme-"));
   const readme = await readFile(new URL("README.md", sdk), "utf8");
   const [order, summary] = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
-  await writeFile(join(root, "package.json"), '{"type":"module"}');
   await writeFile(join(root, "order.ts"), order ?? "");
   await writeFile(join(root, "summary.ts"), summary ?? "");
   await new Promise<void>((resolve) => payments.listen(0, "127.0.0.1", resolve));

@@ -130,7 +130,9 @@ class HandlerRegistry:
 
 
 def _attached_class(value: Any) -> Any:
-    return vars(value).get("_handler_class") if hasattr(value, "__dict__") else None
+    # Not getattr: a module may hold objects that invent any attribute asked of them.
+    members = cast("dict[str, Any]", getattr(value, "__dict__", {}))
+    return members.get("_handler_class")
 
 
 def _same(left: type[StepHandler], right: type[StepHandler]) -> bool:

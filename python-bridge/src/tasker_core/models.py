@@ -106,12 +106,13 @@ class WorkflowStepWrapper(Model):
     def from_dict(cls, data: Mapping[str, Any]) -> WorkflowStepWrapper:
         given = {each.name: data.get(each.name) for each in fields(cls)}
         # A null column and an absent one both mean the default.
-        known = {name: value for name, value in given.items() if value is not None}
-        return cls(**{"workflow_step_uuid": "", "task_uuid": "", "name": "", **known})
+        known: dict[str, Any] = {"workflow_step_uuid": "", "task_uuid": "", "name": ""}
+        known.update({name: value for name, value in given.items() if value is not None})
+        return cls(**known)
 
 
 class DependencyResultsWrapper:
-    """Results of earlier steps by name; ``[name]`` is the stored object, `get_results` its value."""
+    """Results of earlier steps: ``[name]`` is the stored object, `get_results` its value."""
 
     def __init__(self, results: Mapping[str, Any] | None = None) -> None:
         self._results: dict[str, Any] = dict(results or {})
@@ -129,7 +130,7 @@ class DependencyResultsWrapper:
         value = self._results.get(name)
         if isinstance(value, dict) and "result" in value:
             return cast("dict[str, Any]", value)["result"]
-        return value
+        return cast(Any, value)
 
     def keys(self) -> list[str]:
         return list(self._results)

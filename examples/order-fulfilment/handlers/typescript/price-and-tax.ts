@@ -33,6 +33,11 @@ export class PriceAndTax extends StepHandler {
       subtotal += net;
       tax += Math.round((net * (sku.startsWith("BOOK-") ? books : usual)) / 10_000);
     }
-    return this.success({ subtotal, tax, total: subtotal + tax, currency: context.getInput("currency") });
+    return this.success({
+      subtotal,
+      tax,
+      total: subtotal + tax,
+      currency: context.getInput("currency"),
+    });
   }
 }

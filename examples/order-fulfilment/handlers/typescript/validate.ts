@@ -25,7 +25,10 @@ export const validate = defineHandler(
   },
   ({ input }) => {
     const units = input.lines.reduce((sum, { quantity }) => sum + quantity, 0);
-    const weight_g = input.lines.reduce((sum, { quantity, weight_g }) => sum + quantity * weight_g, 0);
+    const weight_g = input.lines.reduce(
+      (sum, { quantity, weight_g }) => sum + quantity * weight_g,
+      0,
+    );
     if (units > LARGEST_ORDER) throw new PermanentError(`${units} units: ask the sales desk`);
     return { order_id: input.order_id, units, weight_g };
   },

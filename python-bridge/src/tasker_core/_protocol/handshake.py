@@ -49,8 +49,8 @@ def hello_header(
     protocol = choose_protocol(challenge["protocols"])
     if protocol is None:
         raise HandshakeError(
-            f"the host speaks bridge protocols {challenge['protocols']}, tasker-bridge {__version__} "
-            f"speaks {list(PROTOCOLS)}; upgrade the older of the two"
+            f"the host speaks bridge protocols {challenge['protocols']}, tasker-bridge "
+            f"{__version__} speaks {list(PROTOCOLS)}; upgrade the older of the two"
         )
     header: dict[str, Any] = {
         "type": "hello",

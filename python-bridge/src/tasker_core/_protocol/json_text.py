@@ -123,8 +123,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, (uuid.UUID, decimal.Decimal)):
         return str(value)
     if isinstance(value, enum.Enum):
-        return cast(Any, value.value)
-    dump = getattr(cast(Any, value), "model_dump", None)
+        return value.value
+    dump = getattr(value, "model_dump", None)
     if callable(dump):
         return dump(mode="json")
     if is_dataclass(value) and not isinstance(value, type):
@@ -135,7 +135,9 @@ def to_plain(value: Any) -> Any:
 
 
 def _children(container: Any) -> Iterable[Any]:
-    return container.values() if type(container) is dict else container
+    if type(container) is dict:
+        return cast("dict[str, Any]", container).values()
+    return container
 
 
 def _entries(path: str, container: Any) -> Iterable[tuple[str, Any, Any]]:

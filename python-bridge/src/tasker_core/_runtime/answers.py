@@ -69,7 +69,7 @@ def exception_frame(delivery: Delivery, error: BaseException, max_frame: int) ->
         error_type=type(error).__name__,
         message=_message(error),
         # An exception that says permanent is permanent; anything unknown deserves another try.
-        retryable=bool(own) if own is not None else True,
+        retryable=own if isinstance(own, bool) else True,
         code=None if code is None else str(code),
         retry_after_ms=_milliseconds(getattr(error, "retry_after", None)),
         detail={

@@ -38,15 +38,16 @@ def load_handlers(path: Path, registry: HandlerRegistry) -> int:
 
 
 def _import_package(directory: Path, name: str) -> list[ModuleType | None]:
+    found: list[ModuleType | None] = []
     init = directory / "__init__.py"
     if init.is_file():
-        found = [_import(name, init, directory)]
+        found.append(_import(name, init, directory))
     else:
         # Without the entry, relative imports and `import <name>.x` inside the files would fail.
         package = ModuleType(name)
         package.__path__ = [str(directory)]
         sys.modules[name] = package
-        found = [package]
+        found.append(package)
     for file in sorted(directory.glob("*.py")):
         if not file.name.startswith("_"):
             found.append(_import(f"{name}.{file.stem}", file))

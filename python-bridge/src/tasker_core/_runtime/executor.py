@@ -25,6 +25,7 @@ from tasker_core.handler import HandlerRegistry
 from tasker_core.registry.definition import HandlerDefinition
 from tasker_core.registry.errors import ResolverNotFoundError
 from tasker_core.registry.resolver import instantiate
+from tasker_core.step_handler.base import StepHandler
 from tasker_core.types.context import StepContext
 from tasker_core.types.events import FfiStepEvent
 from tasker_core.types.results import StepHandlerResult
@@ -49,9 +50,11 @@ class Executor:
         """True when the named handler is an ``async def``, so the pool can be skipped."""
         key = (header["callable"], header.get("method"))
         known = self._async_names.get(key)
-        if known is None:
-            known = self._async_names[key] = self._look_up_async(*key)
-        return known
+        if known is not None:
+            return known
+        entry = self._registry.get_handler_class(key[0])
+        # Unknown names are not remembered: a peer could invent any number of them.
+        return entry is not None and self._remember_async(key, entry)
 
     def run(self, delivery: Delivery) -> None:
         """Run a delivery on this thread. Never raises."""
@@ -74,6 +77,7 @@ class Executor:
 
     async def run_async(self, delivery: Delivery) -> None:
         """Run a delivery inside a task of the loop. Never raises."""
+        current_step.set((delivery.id, delivery.header["correlation_id"]))
         try:
             prepared = self._prepare(delivery)
             if isinstance(prepared, bytes):
@@ -142,7 +146,7 @@ class Executor:
         definition = step.get("step_definition")
         given = cast(Any, definition).get("handler") if isinstance(definition, dict) else None
         handler = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-        settings = handler.get("initialization") or {}
+        settings = cast("dict[str, Any]", handler.get("initialization") or {})
         if entry is not None:
             return instantiate(entry, settings)
         # The method is looked up afterwards: here it would hide a handler that only has `call`.
@@ -152,12 +156,14 @@ class Executor:
         except ResolverNotFoundError:
             return self._registry.resolve(HandlerDefinition(callable_name, None, None, settings))
 
-    def _look_up_async(self, callable_name: str, method: str | None) -> bool:
-        entry = self._registry.get_handler_class(callable_name)
-        if entry is None:
-            return False
+    def _remember_async(self, key: tuple[str, str | None], entry: type[StepHandler]) -> bool:
+        method = key[1]
         call = getattr(entry, method, None) if method else None
-        return inspect.iscoroutinefunction(call if callable(call) else entry.call)
+        if not callable(call):
+            return self._async_names.setdefault(
+                (key[0], None), inspect.iscoroutinefunction(entry.call)
+            )
+        return self._async_names.setdefault(key, inspect.iscoroutinefunction(call))
 
 
 def _unreadable(delivery: Delivery, problem: str) -> bytes:

@@ -39,7 +39,10 @@ class Outbox:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is pending, unless another thread is already writing it."""
+        """Write what is pending, unless another thread is already writing it.
+
+        Blocks while the host does not read: then there is no room for more work either.
+        """
         pending, lock = self._pending, self._lock
         # Checked again after the release: a frame posted while we held the lock must not stay.
         while pending and lock.acquire(False):
@@ -54,7 +57,7 @@ class Outbox:
         self._pending.clear()
 
     def after_fork(self) -> None:
-        """In a forked child: forget the parent's frames and its lock, which nobody would release."""
+        """In a forked child: forget the frames, and the lock that nobody would release."""
         self._lock = threading.Lock()
         self.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any, ClassVar
 
 from tasker_core.registry.definition import HandlerDefinition
 from tasker_core.step_handler.base import StepHandler
+
+_log = logging.getLogger("tasker.registry")
 
 
 class BaseResolver(ABC):
@@ -153,7 +156,10 @@ class ClassLookupResolver(BaseResolver):
         module_name, _, class_name = definition.callable.rpartition(".")
         try:
             found = getattr(importlib.import_module(module_name), class_name, None)
+        except ModuleNotFoundError:
+            return None
         except Exception:
+            _log.warning("%s cannot be imported", definition.callable, exc_info=True)
             return None
         if not isinstance(found, type) or not callable(getattr(found, "call", None)):
             return None
@@ -167,10 +173,12 @@ def instantiate(handler_class: type[Any], config: dict[str, Any]) -> Any | None:
     except TypeError:
         pass
     except Exception:
+        _log.warning("handler %r cannot be instantiated", handler_class, exc_info=True)
         return None
     try:
         return handler_class(config=config)
     except Exception:
+        _log.warning("handler %r cannot be instantiated", handler_class, exc_info=True)
         return None
 
 
@@ -178,6 +186,7 @@ def _made_by(factory: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -
     try:
         return factory(config)
     except Exception:
+        _log.warning("handler factory %r failed", factory, exc_info=True)
         return None
 
 

@@ -137,7 +137,8 @@ class FunctionalHandler:
     _worker_template: ClassVar[str] = ""
     _injection: ClassVar[_Injection]
 
-    def _arguments(self, context: StepContext) -> dict[str, Any]:
+    def arguments(self, context: StepContext) -> dict[str, Any]:
+        """The keyword arguments for the function."""
         values = self._injection.values(context)
         if self._bridge_kind == "api":
             values["api"] = self
@@ -145,7 +146,8 @@ class FunctionalHandler:
             values["batch_context"] = BatchWorkerContext.from_step_context(context)
         return self._injection.fit(values, context)
 
-    def _wrap(self, value: Any) -> StepHandlerResult:
+    def wrap(self, value: Any) -> StepHandlerResult:
+        """What the function returned, as a StepHandlerResult."""
         if isinstance(value, StepHandlerResult):
             return value
         if isinstance(value, Decision) and isinstance(self, DecisionHandler):
@@ -246,7 +248,7 @@ def _decorator(
 def _plain_call(function: Callable[..., Any]) -> Callable[[Any, StepContext], Any]:
     def call(self: FunctionalHandler, context: StepContext) -> StepHandlerResult:
         try:
-            return self._wrap(function(**self._arguments(context)))
+            return self.wrap(function(**self.arguments(context)))
         except Exception as error:
             return _failed(error)
 
@@ -256,7 +258,7 @@ def _plain_call(function: Callable[..., Any]) -> Callable[[Any, StepContext], An
 def _async_call(function: Callable[..., Any]) -> Callable[[Any, StepContext], Any]:
     async def call(self: FunctionalHandler, context: StepContext) -> StepHandlerResult:
         try:
-            return self._wrap(await function(**self._arguments(context)))
+            return self.wrap(await function(**self.arguments(context)))
         except Exception as error:
             return _failed(error)
 

@@ -134,7 +134,7 @@ class BatchWorkerContext(Model):
     def _from_batch_context(
         cls, given: dict[str, Any], checkpoint: dict[str, Any]
     ) -> BatchWorkerContext:
-        cursor = given.get("cursor_config") or {}
+        cursor = cast("dict[str, Any]", given.get("cursor_config") or {})
         return cls(
             given.get("batch_id") or "",
             CursorConfig.model_validate({"start_cursor": 0, "end_cursor": 0, **cursor}),

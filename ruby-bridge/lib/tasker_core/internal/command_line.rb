@@ -7,9 +7,10 @@ module TaskerCore
   module Internal
     # The program `tasker-bridge`: loads handlers and serves the host that started it.
     class CommandLine
-      # Idle threads cost about 20 kB each and nothing else. 16 gave about 3/4 of the throughput of 64 for trivial
-      # handlers (bench/), and handlers that wait for databases and services need more threads than that.
-      DEFAULT_SLOTS = 64
+      # Measured with bench/echo.rb: trivial steps run equally fast from 16 slots to 128, so more are only for handlers
+      # that wait. 32 let a process wait for 32 services or database connections at a time, which applications'
+      # connection pools still stand; whoever waits for more sets --slots.
+      DEFAULT_SLOTS = 32
       USAGE_ERROR = 2
 
       # @param arguments [Array<String>]

@@ -215,10 +215,10 @@ def _error_type(status: int) -> str:
 
 
 def _detail(response: ApiResponse) -> str:
-    if isinstance(response.body, dict):
-        body = cast("dict[str, Any]", response.body)
+    body: Any = response.body
+    if isinstance(body, dict):
         for key in _DETAIL_KEYS:
-            found = body.get(key)
+            found = cast("dict[str, Any]", body).get(key)
             if isinstance(found, dict):
                 found = cast("dict[str, Any]", found).get("message")
             if isinstance(found, str):

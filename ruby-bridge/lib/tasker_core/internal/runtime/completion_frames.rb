@@ -9,6 +9,7 @@ module TaskerCore
         BACKTRACE_LINES = 50
         DECISION_KEY = 'decision_point_outcome'
         BATCH_KEY = 'batch_processing_outcome'
+        OUTCOME_ENDING = '_outcome":'
 
         # @param max_frame [Integer] limit on a frame's `length`, bytes
         def initialize(max_frame)
@@ -21,7 +22,7 @@ module TaskerCore
           split = body.bytesize
           body << '{"metadata":' << metadata_text(result.metadata) << '}' unless result.metadata.empty?
           header = %({"type":"result","delivery_id":#{delivery.id_text},"execution_ms":#{milliseconds},) +
-                   %("outcome":"#{outcome(result.result)}","split":#{split}})
+                   %("outcome":"#{outcome(result.result, body)}","split":#{split}})
           bounded(delivery, Protocol::Frame.encode_text(header, body), milliseconds)
         end
 
@@ -50,8 +51,9 @@ module TaskerCore
 
         private
 
-        def outcome(value)
-          return 'success' unless value.is_a?(Hash)
+        # Searching the text first spares ordinary results four look-ups.
+        def outcome(value, text)
+          return 'success' unless value.is_a?(Hash) && text.include?(OUTCOME_ENDING)
           return 'decision' if value.key?(DECISION_KEY) || value.key?(DECISION_KEY.to_sym)
           return 'batch_plan' if value.key?(BATCH_KEY) || value.key?(BATCH_KEY.to_sym)
 

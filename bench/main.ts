@@ -1,0 +1,70 @@
+/**
+ * Every figure of one run, on one Postgres, on one machine:
+ *   npm run bench -- [--quick] [--json <file>] [--only engine|bridges|postgres]
+ * Uses DATABASE_URL when set (a database of its own), else a throw-away embedded server.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { resolveDatabase } from "../core/src/postgres/index.js";
+import { type Figure, machine, printTable, rowOf, writeJson } from "./report.js";
+import { measureBridges } from "./suites/bridges.js";
+import { measureEngine } from "./suites/engine.js";
+import { measureCommits } from "./suites/postgres.js";
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    only: { type: "string" },
+  },
+});
+const wants = (suite: string): boolean => values.only === undefined || values.only === suite;
+const size = values.quick
+  ? { rounds: 3, alone: 200, crowd: 1_500, seconds: 2 }
+  : { rounds: 7, alone: 500, crowd: 5_000, seconds: 5 };
+
+const directory = await mkdtemp(join(tmpdir(), "tasker-bench-"));
+const database = await resolveDatabase({
+  databaseUrl: process.env["DATABASE_URL"],
+  dataDir: join(directory, "postgres"),
+});
+const figures: Figure[] = [];
+let version = "not asked";
+try {
+  const commits = await measureCommits(database.url, {
+    rounds: wants("postgres") ? size.rounds : 1,
+    secondsPerRound: size.seconds,
+  });
+  version = commits.version;
+  if (wants("postgres")) figures.push(commits.figure);
+  if (wants("engine")) {
+    console.error("engine: linear 4, alone and with 100 tasks in flight ...");
+    figures.push(
+      ...(await measureEngine({
+        databaseUrl: database.url,
+        rounds: size.rounds,
+        alone: size.alone,
+        crowd: size.crowd,
+        inFlight: 100,
+      })),
+    );
+  }
+  if (wants("bridges")) {
+    console.error("bridges: 300 bytes, 64 slots, no database ...");
+    figures.push(...(await measureBridges({ rounds: size.rounds, seconds: size.seconds })));
+  }
+} finally {
+  await database.close();
+  await rm(directory, { recursive: true, force: true });
+}
+
+const rows = figures.map(rowOf);
+console.log(`${machine(version)}\n`);
+printTable(rows);
+console.log(
+  `\nrepeat: npm run bench --${values.quick ? " --quick" : ""}   (medians of ${size.rounds} rounds; the machine may be shared)`,
+);
+if (values.json !== undefined) writeJson(values.json, rows);
+process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;
