@@ -1,9 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { LogLevel } from "../observability/index.js";
 import type { CommandContext, GlobalOptions } from "./command-context.js";
 import { describeError } from "./describe-error.js";
 import { EXIT } from "./exit-codes.js";
 import { Output } from "./output.js";
 import { packageVersion } from "./version.js";
+
+// Written out: the logger's own list would load the logger.
+const LOG_LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "silent"];
 
 /** A command: prints its answer and returns the exit code, or throws. */
 type CommandFunction<Options> = (

@@ -3,12 +3,11 @@ import { StepContext } from "../context.js";
 import type { FfiStepEvent } from "../ffi-event.js";
 import type { ExecutableHandler } from "../handler.js";
 import { type LogSink, silentSink } from "../logger.js";
-import type { HandlerDefinition } from "../registry/definition.js";
-import { MethodDispatchWrapper } from "../registry/method-dispatch.js";
 import type { HandlerRegistry } from "../registry.js";
 import { wrapReturnValue } from "../result.js";
 import { messageOf, resultOfEscapedError } from "../thrown.js";
 import { encodeResult, failure } from "./encode-result.js";
+import { findHandler } from "./find-handler.js";
 import type { StepExecution, StepFailed } from "./outcome.js";
 
 export interface ExecuteStepOptions {
@@ -54,78 +53,6 @@ export async function executeStep(
   } catch (error) {
     return encodeResult(resultOfEscapedError(error), elapsed());
   }
-}
-
-type Found = ExecutableHandler | StepFailed;
-
-function findHandler(
-  event: FfiStepEvent,
-  registry: HandlerRegistry,
-  log: LogSink,
-): Found | Promise<Found> {
-  const callable = event.stepDefinition.handlerCallable;
-  if (callable === "") {
-    const message = `Step "${event.workflowStep.name}" names no handler: its template needs handler.callable`;
-    return failure(
-      { kind: "handler_not_found", errorType: "permanent_error", message, retryable: false },
-      0,
-    );
-  }
-  const definition = definitionOf(event, registry, log);
-  const resolution = registry.resolveNow(definition);
-  const accept = (handler: ExecutableHandler | null): Found => {
-    if (handler === null) return handlerNotFound(callable);
-    warnAboutMethod(handler, definition, log);
-    return handler;
-  };
-  return resolution instanceof Promise ? resolution.then(accept) : accept(resolution);
-}
-
-/** A resolver nobody registered is passed over: existing templates name some that TypeScript never had. */
-function definitionOf(
-  event: FfiStepEvent,
-  registry: HandlerRegistry,
-  log: LogSink,
-): HandlerDefinition {
-  const { handlerCallable, handlerMethod, handlerResolver, handlerInitialization } =
-    event.stepDefinition;
-  const isKnown = handlerResolver !== null && registry.getResolver(handlerResolver) !== undefined;
-  if (handlerResolver !== null && !isKnown) {
-    log("warn", "The template names a resolver that is not registered; asking all of them", {
-      handler: handlerCallable,
-      resolver: handlerResolver,
-    });
-  }
-  return {
-    callable: handlerCallable,
-    method: handlerMethod,
-    resolver: isKnown ? handlerResolver : null,
-    initialization: handlerInitialization,
-  };
-}
-
-function warnAboutMethod(
-  handler: ExecutableHandler,
-  { method, callable }: HandlerDefinition,
-  log: LogSink,
-): void {
-  if (!method || method === "call" || handler instanceof MethodDispatchWrapper) return;
-  log("warn", "The handler lacks the method its template names; running `call`", {
-    handler: callable,
-    method,
-  });
-}
-
-function handlerNotFound(callable: string): StepFailed {
-  return failure(
-    {
-      kind: "handler_not_found",
-      errorType: "handler_not_found",
-      message: `Handler not found: ${callable}`,
-      retryable: false,
-    },
-    0,
-  );
 }
 
 /** One run of one handler, from the call to the first of: its return, its deadline, the end of its grace. */

@@ -67,7 +67,7 @@ def _import(name: str, file: Path, package_dir: Path | None = None) -> ModuleTyp
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception:
+    except (Exception, SystemExit):
         sys.modules.pop(name, None)
         _log.warning("handler module %s (%s) was skipped", name, file, exc_info=True)
         return None

@@ -78,17 +78,15 @@ class HandlerProcess:
         self._housekeeper = Housekeeper(_report)
         self._logs = LogRing(self._outbox.add, self._flush_logs_later)
         self._lane = AsyncLane(self._outbox.flush)
-        self._pool: ThreadPool[Delivery] = ThreadPool(
-            options.slots, self._run, self._outbox.flush_unless_more
-        )
         self._in_flight: dict[str, Delivery] = {}
-        # Kept until the host acknowledges them: a lost connection would have to repeat them.
-        self._unacked: dict[str, bytes] = {}
+        # Answers the host has not acknowledged: a drain waits for them.
+        self._unacked: set[str] = set()
         self._nack_times: deque[float] = deque()
         self._draining = False
         self._exit_code: int | None = None
         self._forked = False
         self._executor = Executor(registry, self._lane, self._finish, options.max_frame)
+        self._pool = ThreadPool(options.slots, self._executor.run, self._outbox.flush_unless_more)
 
     def serve(self) -> int:
         """Handshake, then work. Raises HandshakeError when host and process do not agree."""
@@ -216,7 +214,7 @@ class HandlerProcess:
         kind = header["type"]
         if kind == "ack":
             for item in header["items"]:
-                self._unacked.pop(item["id"], None)
+                self._unacked.discard(item["id"])
             if self._draining:
                 self._housekeeper.submit(self._leave_if_done)
         elif kind == "cancel":
@@ -292,17 +290,14 @@ class HandlerProcess:
 
     # Working and answering: any thread.
 
-    def _run(self, delivery: Delivery) -> None:
-        self._executor.run(delivery)
+    def _finish(self, delivery: Delivery, frame: bytes) -> None:
         if self._forked:
             # A child forked by the handler came back here instead of ending by itself.
             os._exit(0)
-
-    def _finish(self, delivery: Delivery, frame: bytes) -> None:
         # Whoever removes it from here answers: exactly one terminal message per delivery.
         if self._in_flight.pop(delivery.id, None) is None:
             return
-        self._unacked[delivery.id] = frame
+        self._unacked.add(delivery.id)
         if self._logs.dirty:
             self._logs.flush()
         # The thread pool and the event loop lane write it, with what else is finished by then.

@@ -46,12 +46,7 @@ module TaskerCore
         def call(context)
           arguments = self.class.arguments.for(context)
           case self.class.functional_kind
-          when 'batch_worker'
-            batch_context = get_batch_context(context)
-            skipped = handle_no_op_worker(batch_context)
-            return skipped if skipped
-
-            arguments[:batch_context] = batch_context
+          when 'batch_worker' then arguments[:batch_context] = get_batch_context(context)
           when 'api' then arguments[:api] = self
           end
           as_result(self.class.block.call(**arguments))

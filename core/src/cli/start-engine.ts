@@ -1,0 +1,128 @@
+import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
+import { Engine } from "../bootstrap.js";
+import type { LoadedConfig } from "../config/index.js";
+import type { ConfigError } from "../errors/index.js";
+import type { TaskTemplate } from "../model/index.js";
+import type { Logger } from "../observability/index.js";
+import type { ResolvedDatabase } from "../postgres/index.js";
+import { bridgeLanguages, type HandlerPaths, handlerPaths } from "../worker/bridge-languages.js";
+import { HandlerLoader } from "../worker/handler-loader.js";
+import type { BridgeLanguage } from "../worker/language-pools.js";
+import { installPackageFallbacks } from "../worker/package-fallback.js";
+import type { CommandContext } from "./command-context.js";
+import { checkDurability, openDatabase } from "./open-database.js";
+
+export interface StartEngineOptions {
+  readonly loaded: LoadedConfig;
+  readonly logger: Logger;
+  readonly templates: readonly TaskTemplate[];
+  /** What the command line says; null to run no steps in this process. */
+  readonly handlers: HandlerPaths | null;
+  /** Gives up on a database that is being started. */
+  readonly signal: AbortSignal;
+}
+
+/** A running engine with everything it stands on. */
+export interface RunningEngine {
+  readonly engine: Engine;
+  readonly database: ResolvedDatabase;
+  /** Names of the handlers that run in this process. */
+  readonly typescriptHandlers: readonly string[];
+  readonly bridges: readonly BridgeLanguage[];
+  /** Handler files and names that were left out, and why. */
+  readonly handlerProblems: readonly ConfigError[];
+  /** Drains, then stops everything in reverse order. */
+  stop(): Promise<void>;
+}
+
+interface Handlers {
+  readonly registry: HandlerRegistry | null;
+  readonly loader: HandlerLoader | null;
+  readonly names: readonly string[];
+  readonly bridges: readonly BridgeLanguage[];
+  readonly problems: readonly ConfigError[];
+}
+
+/**
+ * Database, schema, handlers and engine, as `tasker dev` and `tasker run` need them. The database starts while handlers
+ * load.
+ * @throws what keeps it from starting; nothing is left running then
+ */
+export async function startEngine(
+  context: CommandContext,
+  options: StartEngineOptions,
+): Promise<RunningEngine> {
+  const { loaded, logger, signal } = options;
+  const [opened, prepared] = await Promise.allSettled([
+    openDatabase(context, loaded, { create: true, signal }),
+    prepareHandlers(context, options),
+  ]);
+  if (opened.status === "rejected" || prepared.status === "rejected") {
+    if (opened.status === "fulfilled") await opened.value.close();
+    if (prepared.status === "fulfilled") await prepared.value.loader?.close();
+    throw opened.status === "rejected" ? opened.reason : (prepared as PromiseRejectedResult).reason;
+  }
+  const database = opened.value;
+  const handlers = prepared.value;
+  const engine = new Engine({
+    databaseUrl: database.url,
+    config: loaded.config,
+    logger,
+    templates: options.templates,
+    ...(handlers.registry === null ? {} : { handlers: handlers.registry }),
+    bridges: handlers.bridges,
+    migrate: true,
+  });
+  const closeRest = async (): Promise<void> => {
+    await handlers.loader?.close();
+    await database.close();
+  };
+  try {
+    await checkDurability(context, loaded, engine.pool);
+    await engine.start();
+  } catch (error) {
+    await engine.stop().catch(() => undefined); // the first error is the one to report
+    await closeRest();
+    throw error;
+  }
+  return {
+    engine,
+    database,
+    typescriptHandlers: handlers.names,
+    bridges: handlers.bridges,
+    handlerProblems: handlers.problems,
+    stop: async () => {
+      try {
+        await engine.stop();
+      } finally {
+        await closeRest();
+      }
+    },
+  };
+}
+
+async function prepareHandlers(
+  { workingDirectory }: CommandContext,
+  { loaded, handlers, signal }: StartEngineOptions,
+): Promise<Handlers> {
+  if (handlers === null) {
+    return { registry: null, loader: null, names: [], bridges: [], problems: [] };
+  }
+  const { config, env } = loaded;
+  const paths = handlerPaths({ config, env, workingDirectory, given: handlers });
+  const [typescript, bridges] = await Promise.all([
+    loadTypeScript(paths.typescript),
+    bridgeLanguages({ config, paths, env, workingDirectory, signal }),
+  ]);
+  return { ...typescript, bridges };
+}
+
+async function loadTypeScript(paths: readonly string[]): Promise<Omit<Handlers, "bridges">> {
+  if (paths.length === 0) return { registry: null, loader: null, names: [], problems: [] };
+  const sdk = import.meta.resolve("@tasker-core/sdk");
+  installPackageFallbacks({ "@tasker-core/sdk": sdk, "@tasker-systems/tasker": sdk });
+  const registry = new HandlerRegistry(ResolverChain.standard());
+  const loader = new HandlerLoader(registry);
+  const { handlers, problems } = await loader.load(paths);
+  return { registry, loader, names: handlers.map(({ name }) => name), problems };
+}
