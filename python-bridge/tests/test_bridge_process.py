@@ -15,9 +15,14 @@ from pathlib import Path
 import pytest
 
 from host import REFERENCE, ROOT, ScriptedHost, challenge, step_body, step_header, welcome
+from tasker_core._protocol.frame import Frame, FrameSplitter, encode_message
 from tasker_core._protocol.handshake import proof
 
 StartHost = Callable[..., ScriptedHost]
+
+
+def cancel(delivery: str, reason: str = "timeout") -> dict[str, object]:
+    return {"type": "cancel", "delivery_id": delivery, "reason": reason, "grace_ms": 5000}
 
 
 def test_hello_lists_the_handlers(start_host: StartHost) -> None:
@@ -134,9 +139,7 @@ def test_cancel_interrupts_a_co_operative_handler(start_host: StartHost) -> None
             ("task_cancelled", "cancelled", "cancelled"),
         ):
             delivery = host.step(callable_name, {"ms": 60_000})
-            host.send(
-                {"type": "cancel", "delivery_id": delivery, "reason": reason, "grace_ms": 5000}
-            )
+            host.send(cancel(delivery, reason))
             header, _ = host.answer(delivery)
             assert (header["kind"], header["error_type"]) == (kind, error_type)
 
@@ -146,9 +149,7 @@ def test_a_cancelled_step_that_has_not_started_never_runs(start_host: StartHost)
     running = host.step("reference.sleep", {"ms": 60_000})
     waiting = host.step("reference.echo")
     for delivery in (waiting, running):
-        host.send(
-            {"type": "cancel", "delivery_id": delivery, "reason": "lease_lost", "grace_ms": 0}
-        )
+        host.send(cancel(delivery, "lease_lost"))
     assert {host.read()[0]["kind"], host.read()[0]["kind"]} == {"cancelled"}
 
 
@@ -166,8 +167,91 @@ def test_a_blocked_thread_does_not_delay_others(start_host: StartHost) -> None:
     blocked = host.step("reference.sleep", {"ms": 60_000})
     for n in range(200):
         assert host.run("reference.echo", {"n": n})[1] == {"n": n}
-    host.send({"type": "cancel", "delivery_id": blocked, "reason": "timeout", "grace_ms": 0})
+    host.send(cancel(blocked))
     host.answer(blocked)
+
+
+def test_no_answer_waits_for_a_neighbour_that_blocks(start_host: StartHost) -> None:
+    host = start_host(arguments=("--slots", "64"))
+    for _ in range(20):
+        quick: set[str] = set()
+        slow: list[str] = []
+        batch = b""
+        for n in range(32):
+            name = "reference.sleep" if n % 4 == 3 else "reference.echo"
+            delivery = f"{len(quick)}-{len(slow)}-{n}-{time.monotonic_ns()}"
+            (slow.append if n % 4 == 3 else quick.add)(delivery)
+            batch += encode_message(
+                step_header(name, delivery),
+                json.dumps(step_body(name, {"ms": 60_000})).encode(),
+            )
+        # One write: the process reads all of them at once and may gather its replies.
+        host.sock.sendall(batch)
+        while quick:
+            header, _ = host.read()
+            quick.remove(header["delivery_id"])
+            host.ack(header)
+        for delivery in slow:
+            host.send(
+                {"type": "cancel", "delivery_id": delivery, "reason": "timeout", "grace_ms": 0}
+            )
+        for _ in slow:
+            host.ack(host.read()[0])
+
+
+def test_a_running_step_can_log_and_beat(start_host: StartHost, tmp_path: Path) -> None:
+    (tmp_path / "alive.py").write_text(
+        "from tasker_core import log_info\n"
+        "from tasker_core.step_handler import step_handler\n"
+        "@step_handler('alive')\n"
+        "def alive(context):\n"
+        "    log_info('still here', {'n': 1})\n"
+        "    context.heartbeat(0.25, extend_ms=1000)\n"
+        "    context.wait_cancelled()\n"
+        "    return {'reason': context.cancel_reason}\n"
+    )
+    host = start_host(handlers=tmp_path / "alive.py")
+    delivery = host.step("alive")
+    beat, _ = host.expect("beat")
+    assert beat["deliveries"] == [{"id": delivery, "progress": 0.25}]
+    assert beat["extend_ms"] == 1000
+    # Not held back until the step ends.
+    _, records = host.expect("log")
+    [record] = json.loads(records)
+    assert (record["message"], record["level"], record["fields"]) == (
+        "still here",
+        "info",
+        {"n": "1"},
+    )
+    assert record["delivery_id"] == delivery
+    host.send(cancel(delivery, "task_cancelled"))
+    header, body = host.answer(delivery)
+    assert json.loads(body[: header["split"]]) == {"reason": "task_cancelled"}
+
+
+def test_a_process_may_join_over_a_unix_socket(start_host: StartHost, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "bridge.sock"))
+        listener.listen(1)
+        host = start_host(
+            env={"TASKER_BRIDGE": f"unix:{tmp_path / 'bridge.sock'}"}, handshake=False
+        )
+        host.sock.close()
+        host.sock, _ = listener.accept()
+    host.shake_hands()
+    assert host.run("reference.echo", {"lane": "unix"})[1] == {"lane": "unix"}
+    host.sock.close()
+    assert host.wait() == 1
+
+
+def test_half_a_frame_at_the_end_is_ignored(start_host: StartHost) -> None:
+    host = start_host()
+    host.run("reference.echo")
+    host.sock.sendall(encode_message(step_header("reference.echo", "half"), b"x" * 1000)[:700])
+    host.sock.shutdown(socket.SHUT_WR)
+    with pytest.raises(EOFError):
+        host.read()
+    assert host.wait() == 1
 
 
 def test_printing_stays_off_the_channel(start_host: StartHost) -> None:
@@ -240,10 +324,7 @@ def test_bad_messages_get_a_nack_and_the_connection_lives(start_host: StartHost)
         ({"type": "from_the_future"}, "unsupported"),
         ({"type": "ping"}, "missing_field"),
         ({"type": "ping", "n": -1}, "invalid_field"),
-        (
-            {"type": "cancel", "delivery_id": "x", "reason": "timeout", "grace_ms": 1},
-            "unknown_delivery",
-        ),
+        (cancel("x"), "unknown_delivery"),
         (challenge(), "unsupported"),
     ]
     for header, code in bad:
@@ -456,8 +537,6 @@ def test_python_handler_path_is_used_without_an_option(tmp_path: Path) -> None:
 
 
 def test_the_stdio_lane_keeps_prints_away(tmp_path: Path) -> None:
-    from tasker_core._protocol.frame import Frame, FrameSplitter, encode_message
-
     process = subprocess.Popen(
         [sys.executable, "-m", "tasker_core.bridge", "--handlers", str(REFERENCE)],
         stdin=subprocess.PIPE,

@@ -103,7 +103,11 @@ export class BridgeConnection {
   }
 
   /** Refuses a message that is well formed but not served here. Does not count as a fault. */
-  decline(code: NackCode, detail: string, ref: { readonly type: string; readonly id: string }): void {
+  decline(
+    code: NackCode,
+    detail: string,
+    ref: { readonly type: string; readonly id: string },
+  ): void {
     this.#logger.warn({ code, ref_type: ref.type, ref_id: ref.id }, detail);
     this.send({ type: "nack", ref_type: ref.type, ref_id: ref.id, code, detail });
   }

@@ -95,7 +95,9 @@ function answer(
       : badHello(`Expected the body of \`hello\` to be JSON: ${fault}`);
   if (!verdict.accepted) {
     connection.send(verdict.reject);
-    greeting.reject(failure(options, `was refused (${verdict.reject.code}): ${verdict.reject.message}`));
+    greeting.reject(
+      failure(options, `was refused (${verdict.reject.code}): ${verdict.reject.message}`),
+    );
     return;
   }
   const welcome = buildWelcome(challenge, header, null, {

@@ -57,7 +57,13 @@ export class InFlightTable {
   add(delivery: StepDelivery): void {
     const nowMs = this.#clock.nowMs();
     const dueAtMs = nowMs + delivery.timeoutMs;
-    this.#entries.set(delivery.deliveryId, { delivery, sentAtMs: nowMs, dueAtMs, cancelled: null, isAnswered: false });
+    this.#entries.set(delivery.deliveryId, {
+      delivery,
+      sentAtMs: nowMs,
+      dueAtMs,
+      cancelled: null,
+      isAnswered: false,
+    });
     this.#wakeAt(dueAtMs);
   }
 
@@ -106,7 +112,8 @@ export class InFlightTable {
   #sweep(): void {
     this.close();
     const nowMs = this.#clock.nowMs();
-    const waiting = (): InFlight[] => [...this.#entries.values()].filter((entry) => !entry.isAnswered);
+    const waiting = (): InFlight[] =>
+      [...this.#entries.values()].filter((entry) => !entry.isAnswered);
     for (const entry of waiting()) if (entry.dueAtMs <= nowMs) this.#onDue(entry);
     const earliest = Math.min(...waiting().map((entry) => entry.dueAtMs));
     if (earliest !== Number.POSITIVE_INFINITY) this.#wakeAt(earliest);

@@ -54,7 +54,9 @@ export class PeerLane {
   /** Ends the process within about `graceMs + killGraceMs`. Never throws. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([...this.#peers].map((peer) => peer.stop(graceMs, "the worker is shutting down")));
+    await Promise.all(
+      [...this.#peers].map((peer) => peer.stop(graceMs, "the worker is shutting down")),
+    );
     await this.#loop;
     await Promise.all(this.#retirements);
   }

@@ -78,12 +78,16 @@ export async function launchPeer(
     });
     return livePeer(settings, child, connection, session, handlers);
   } catch (error) {
-    const cause = error instanceof PeerError ? error : new PeerError("PEER_HANDSHAKE_FAILED", String(error));
+    const cause =
+      error instanceof PeerError ? error : new PeerError("PEER_HANDSHAKE_FAILED", String(error));
     await settleWithin(child.exited, EXIT_MS / 4, settings);
     child.kill("SIGKILL");
     const exit = await child.exited;
     const message = `${cause.message}; it ${describeExit(exit, child.stderrTail)}`;
-    throw new PeerError("PEER_HANDSHAKE_FAILED", message, { cause, context: { ...cause.context, ...exit } });
+    throw new PeerError("PEER_HANDSHAKE_FAILED", message, {
+      cause,
+      context: { ...cause.context, ...exit },
+    });
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
@@ -105,7 +109,10 @@ function livePeer(
     const inFlight = session.inFlightCount;
     const exit = await settleWithin(child.exited, inFlight > 0 ? 0 : EXIT_MS, settings);
     child.kill("SIGKILL");
-    const how = exit === null ? `closed its channel (${await connection.closed})` : describeExit(exit, child.stderrTail);
+    const how =
+      exit === null
+        ? `closed its channel (${await connection.closed})`
+        : describeExit(exit, child.stderrTail);
     const message = `Handler process ${session.workerName} (pid ${child.pid}) ${how}, with ${inFlight} steps in flight`;
     await session.end(message, stopReason === null ? "worker_lost" : "drained");
     await child.exited;

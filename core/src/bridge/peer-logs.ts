@@ -9,7 +9,10 @@ const MAX_RECORDS = 256;
 /** Passes a `log` frame's records on. Returns what was wrong with the body, or null. */
 export function forwardLogs(logger: Logger, header: LogHeader, body: Uint8Array): string | null {
   if (header.dropped > 0) {
-    logger.warn({ dropped: header.dropped }, "handler process logged too fast; records were dropped");
+    logger.warn(
+      { dropped: header.dropped },
+      "handler process logged too fast; records were dropped",
+    );
   }
   if (body.byteLength === 0) return null;
   const fault = findJsonFault(body);
@@ -22,8 +25,15 @@ export function forwardLogs(logger: Logger, header: LogHeader, body: Uint8Array)
 
 function forwardRecord(logger: Logger, record: unknown): void {
   if (typeof record !== "object" || record === null) return;
-  const { level, message, logger: name, ts, delivery_id, correlation_id, fields } =
-    record as Readonly<Record<string, unknown>>;
+  const {
+    level,
+    message,
+    logger: name,
+    ts,
+    delivery_id,
+    correlation_id,
+    fields,
+  } = record as Readonly<Record<string, unknown>>;
   const own = { name, ts, delivery_id, correlation_id, fields };
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value != null));
   logger[readLevel(level)](given, typeof message === "string" ? message : "");

@@ -99,7 +99,10 @@ export class PeerProcess {
       }
       const { isAdmitted, droppedBefore } = limit.admit();
       if (droppedBefore > 0) {
-        logger.warn({ dropped: droppedBefore }, "handler process printed too fast; lines were dropped");
+        logger.warn(
+          { dropped: droppedBefore },
+          "handler process printed too fast; lines were dropped",
+        );
       }
       if (isAdmitted) logger.info({ stream: name }, line);
     });

@@ -124,7 +124,10 @@ export class PeerSession {
     }
     if (body.byteLength + HEADER_ROOM > maxFrame) {
       const message = `The event of step \`${delivery.stepName}\` has ${body.byteLength} bytes; its handler process takes ${maxFrame - HEADER_ROOM}`;
-      this.#fail(delivery, hostFailure("payload_too_large", "payload_too_large", message, PERMANENT));
+      this.#fail(
+        delivery,
+        hostFailure("payload_too_large", "payload_too_large", message, PERMANENT),
+      );
       return;
     }
     this.#table.add(delivery);
@@ -178,10 +181,14 @@ export class PeerSession {
       case "checkpoint":
         return this.#onCheckpoint(header);
       case "event":
-        return connection.decline("unsupported", "This host does not take domain events from handlers", {
-          type: "event",
-          id: header.delivery_id,
-        });
+        return connection.decline(
+          "unsupported",
+          "This host does not take domain events from handlers",
+          {
+            type: "event",
+            id: header.delivery_id,
+          },
+        );
       case "started":
         for (const id of header.deliveries) {
           const entry = this.#table.get(id);
@@ -238,10 +245,14 @@ export class PeerSession {
     const id = header.delivery_id;
     const known = this.#table.get(id) === undefined ? this.#table.recall(id) : "recent";
     if (known === "unknown") {
-      connection.nack("unknown_delivery", `No delivery \`${id.slice(0, 64)}\` is with this process`, {
-        type: header.type,
-        id,
-      });
+      connection.nack(
+        "unknown_delivery",
+        `No delivery \`${id.slice(0, 64)}\` is with this process`,
+        {
+          type: header.type,
+          id,
+        },
+      );
       return;
     }
     this.#staleCount++;
@@ -269,13 +280,21 @@ export class PeerSession {
     const message = `The handler process refused step \`${entry.delivery.stepName}\` (${header.code}): ${header.detail}`;
     const kind = isTooLarge ? "payload_too_large" : "handler";
     const options = { retryable: !isTooLarge, executionMs: 0 };
-    this.#answer(entry, hostFailure(kind, isTooLarge ? kind : "bridge_refused", message, options), null);
+    this.#answer(
+      entry,
+      hostFailure(kind, isTooLarge ? kind : "bridge_refused", message, options),
+      null,
+    );
   }
 
   #onTooLarge(header: RawHeader | null, bytes: number): void {
     const id = header?.["delivery_id"];
     const entry = typeof id === "string" ? this.#table.get(id) : undefined;
-    if (entry === undefined || entry.isAnswered || (header?.type !== "result" && header?.type !== "error")) {
+    if (
+      entry === undefined ||
+      entry.isAnswered ||
+      (header?.type !== "result" && header?.type !== "error")
+    ) {
       return;
     }
     const message = `Handler \`${entry.delivery.callable}\` of step \`${entry.delivery.stepName}\` answered with ${bytes} bytes; the limit is ${this.#options.maxFrame}`;
@@ -305,7 +324,11 @@ export class PeerSession {
   }
 
   /** @param ackKind the message to acknowledge; null when the host answers by itself. */
-  #answer(entry: InFlight, outcome: StepOutcome, ackKind: "result" | "error" | "checkpoint" | null): void {
+  #answer(
+    entry: InFlight,
+    outcome: StepOutcome,
+    ackKind: "result" | "error" | "checkpoint" | null,
+  ): void {
     const { channel, connection, logger, onRoom } = this.#options;
     const id = entry.delivery.deliveryId;
     entry.isAnswered = true;
@@ -319,7 +342,9 @@ export class PeerSession {
       .then((wasHeld) => {
         if (!wasHeld) acknowledge("stale");
       })
-      .catch((error: unknown) => logger.error({ err: error, delivery_id: id }, "completion not taken"))
+      .catch((error: unknown) =>
+        logger.error({ err: error, delivery_id: id }, "completion not taken"),
+      )
       .finally(() => {
         if (this.#table.get(id) === entry) this.#table.finish(id);
         if (this.#soloId === id) this.#soloId = null;

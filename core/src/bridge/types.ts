@@ -49,7 +49,11 @@ export interface BridgeMetrics {
   readonly stale: number;
   readonly inFlight: number;
   readonly abandoned: number;
-  readonly processes: readonly { readonly workerName: string; readonly pid: number; readonly inFlight: number }[];
+  readonly processes: readonly {
+    readonly workerName: string;
+    readonly pid: number;
+    readonly inFlight: number;
+  }[];
 }
 
 export type RegisteredHandlers = readonly HandlerManifest[];

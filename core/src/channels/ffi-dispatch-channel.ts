@@ -2,7 +2,11 @@ import { StateError } from "../errors/index.js";
 import type { Clock } from "../lib/clock.js";
 import { createDeferred, type Deferred } from "../lib/deferred.js";
 import { Listeners } from "../lib/listeners.js";
-import { type DispatchMetrics, measurePending, type PendingDelivery } from "./pending-deliveries.js";
+import {
+  type DispatchMetrics,
+  measurePending,
+  type PendingDelivery,
+} from "./pending-deliveries.js";
 import type {
   CompletionSink,
   CompletionVerdict,

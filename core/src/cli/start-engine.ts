@@ -8,7 +8,6 @@ import type { ResolvedDatabase } from "../postgres/index.js";
 import { bridgeLanguages, type HandlerPaths, handlerPaths } from "../worker/bridge-languages.js";
 import { HandlerLoader } from "../worker/handler-loader.js";
 import type { BridgeLanguage } from "../worker/language-pools.js";
-import { installPackageFallbacks } from "../worker/package-fallback.js";
 import type { CommandContext } from "./command-context.js";
 import { checkDurability, openDatabase } from "./open-database.js";
 
@@ -120,9 +119,11 @@ async function prepareHandlers(
 async function loadTypeScript(paths: readonly string[]): Promise<Omit<Handlers, "bridges">> {
   if (paths.length === 0) return { registry: null, loader: null, names: [], problems: [] };
   const sdk = import.meta.resolve("@tasker-core/sdk");
-  installPackageFallbacks({ "@tasker-core/sdk": sdk, "@tasker-systems/tasker": sdk });
   const registry = new HandlerRegistry(ResolverChain.standard());
-  const loader = new HandlerLoader(registry);
+  const loader = new HandlerLoader(registry, {
+    // For projects that have installed neither, and for handlers written for the older name.
+    standIns: { "@tasker-core/sdk": sdk, "@tasker-systems/tasker": sdk },
+  });
   const { handlers, problems } = await loader.load(paths);
   return { registry, loader, names: handlers.map(({ name }) => name), problems };
 }

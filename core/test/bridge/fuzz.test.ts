@@ -27,7 +27,10 @@ function framesToHost(id: string): Buffer[] {
       '{"backtrace":[]}',
     ],
     [{ type: "log", dropped: 0 }, '[{"level":"info","message":"hi","fields":{}}]'],
-    [{ type: "checkpoint", delivery_id: id, seq: 1, items_processed: 5, yield: true }, '{"cursor":1}'],
+    [
+      { type: "checkpoint", delivery_id: id, seq: 1, items_processed: 5, yield: true },
+      '{"cursor":1}',
+    ],
     [{ type: "event", delivery_id: id, name: "e", version: "1.0", on: "always" }, "{}"],
     [{ type: "ready", pools: { default: 4 } }, ""],
     [{ type: "started", deliveries: [id] }, ""],
@@ -60,9 +63,12 @@ describe("mutated frames", () => {
     for (let round = 0; round < ROUNDS; round++) {
       const decoder = new FrameDecoder();
       const bytes = Buffer.concat(encodeFrame(random.pick(headers), Buffer.from("{}")));
-      for (const frame of decoder.push(mutate(random, bytes))) {
-        if (frame.kind === "frame") checkForHandler(frame.header);
-      }
+      const read = (): void => {
+        for (const frame of decoder.push(mutate(random, bytes))) {
+          if (frame.kind === "frame") checkForHandler(frame.header);
+        }
+      };
+      expect(read, `TEST_SEED=${random.seed}, round ${round}`).not.toThrow();
     }
   });
 });
@@ -70,7 +76,12 @@ describe("mutated frames", () => {
 /** Plays valid and damaged frames into a session that holds one delivery. Resolves with how often that was answered. */
 async function playToHost(random: SeededRandom): Promise<number> {
   const completions = new CompletionChannel({ capacity: 10 });
-  const channel = new FfiDispatchChannel({ pool: "default", capacity: 1, completions, clock: systemClock });
+  const channel = new FfiDispatchChannel({
+    pool: "default",
+    capacity: 1,
+    completions,
+    clock: systemClock,
+  });
   const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
   const logger = silentLogger();
   const connection = new BridgeConnection(stream, { logger, clock: systemClock });

@@ -20,7 +20,11 @@ afterEach(async () => {
 });
 afterAll(() => program.remove());
 
-function createRig(options: Partial<BridgeSupervisorOptions> = {}, mode = "good", slots = 8): BridgeRig {
+function createRig(
+  options: Partial<BridgeSupervisorOptions> = {},
+  mode = "good",
+  slots = 8,
+): BridgeRig {
   const rig = new BridgeRig({
     command: process.execPath,
     args: [program.path],
@@ -31,14 +35,19 @@ function createRig(options: Partial<BridgeSupervisorOptions> = {}, mode = "good"
   return rig;
 }
 
-async function startedRig(options: Partial<BridgeSupervisorOptions> = {}, mode = "good", slots = 8): Promise<BridgeRig> {
+async function startedRig(
+  options: Partial<BridgeSupervisorOptions> = {},
+  mode = "good",
+  slots = 8,
+): Promise<BridgeRig> {
   const rig = createRig(options, mode, slots);
   await rig.start();
   return rig;
 }
 
 function valueOf(outcome: StepOutcome): string {
-  if (outcome.outcome !== "success") throw new Error(`Expected success, got ${JSON.stringify(outcome)}`);
+  if (outcome.outcome !== "success")
+    throw new Error(`Expected success, got ${JSON.stringify(outcome)}`);
   return Buffer.from(outcome.value).toString();
 }
 
@@ -146,26 +155,38 @@ describe("bad answers cost one step", () => {
     const delivery = rig.offer({ callable: "print" });
     await rig.outcomeOf(delivery);
     await waitFor("the printed line", () =>
-      rig.log.some((record) => record["stream"] === "stdout" && record["msg"] === `printed by ${delivery.deliveryId}`),
+      rig.log.some(
+        (record) =>
+          record["stream"] === "stdout" && record["msg"] === `printed by ${delivery.deliveryId}`,
+      ),
     );
   });
 });
 
 describe("death", () => {
-  it.each(["exit", "garbage", "half"])("%s: gives the step back at once and starts anew", async (callable) => {
-    const rig = await startedRig();
-    await rig.run({ callable: "print" });
-    const [pid] = rig.pids;
-    expect(await rig.run({ callable })).toMatchObject({ outcome: "lost", reason: "worker_lost", alone: true });
-    expect(valueOf(await rig.run({ callable: "print" }))).toBe("1");
-    expect(rig.pids).not.toContain(pid);
-    expect(rig.supervisor.metrics()).toMatchObject({ crashed: 1, spawned: 2 });
-  });
+  it.each(["exit", "garbage", "half"])(
+    "%s: gives the step back at once and starts anew",
+    async (callable) => {
+      const rig = await startedRig();
+      await rig.run({ callable: "print" });
+      const [pid] = rig.pids;
+      expect(await rig.run({ callable })).toMatchObject({
+        outcome: "lost",
+        reason: "worker_lost",
+        alone: true,
+      });
+      expect(valueOf(await rig.run({ callable: "print" }))).toBe("1");
+      expect(rig.pids).not.toContain(pid);
+      expect(rig.supervisor.metrics()).toMatchObject({ crashed: 1, spawned: 2 });
+    },
+  );
 
   it("says how the process died and what it said last", async () => {
     const rig = await startedRig();
     const outcome = await rig.run({ callable: "exit" });
-    expect(outcome.outcome === "lost" && outcome.message).toMatch(/exited with code 7 .*fatal: giving up/);
+    expect(outcome.outcome === "lost" && outcome.message).toMatch(
+      /exited with code 7 .*fatal: giving up/,
+    );
   });
 
   it("kill -9 under load: every step is answered exactly once, none is lost silently", async () => {
@@ -178,7 +199,9 @@ describe("death", () => {
     const lost = outcomes.filter((outcome) => outcome.outcome === "lost");
     expect(lost.length).toBeGreaterThan(0);
     expect(lost.length).toBeLessThanOrEqual(8);
-    expect(lost.every((outcome) => outcome.outcome === "lost" && (lost.length === 1 || !outcome.alone))).toBe(true);
+    expect(
+      lost.every((outcome) => outcome.outcome === "lost" && (lost.length === 1 || !outcome.alone)),
+    ).toBe(true);
     expect(rig.answers).toHaveLength(300);
     await waitFor("the replacement", () => rig.supervisor.metrics().processes.length === 2);
   });
@@ -223,7 +246,11 @@ describe("deadlines", () => {
     const rig = await startedRig({ cancelGraceMs: 5000 });
     const startedAt = performance.now();
     const outcome = await rig.run({ callable: "sleep", timeoutMs: 100 }, { ms: 60_000 });
-    expect(outcome).toMatchObject({ kind: "timeout", errorType: "handler_timeout", retryable: true });
+    expect(outcome).toMatchObject({
+      kind: "timeout",
+      errorType: "handler_timeout",
+      retryable: true,
+    });
     expect(performance.now() - startedAt).toBeLessThan(4000);
     expect(rig.supervisor.metrics().abandoned).toBe(0);
   });
@@ -231,7 +258,11 @@ describe("deadlines", () => {
   it("a handler that hangs is given up after the grace; its late answer frees the slot", async () => {
     const rig = await startedRig({ cancelGraceMs: 50 });
     const outcome = await rig.run({ callable: "hang", timeoutMs: 50 }, { ms: 600 });
-    expect(outcome).toMatchObject({ kind: "timeout", errorType: "handler_timeout", retryable: true });
+    expect(outcome).toMatchObject({
+      kind: "timeout",
+      errorType: "handler_timeout",
+      retryable: true,
+    });
     expect(rig.supervisor.metrics()).toMatchObject({ abandoned: 1, inFlight: 0 });
     expect(rig.supervisor.freeSlots).toBe(7);
     await waitFor("the late answer", () => rig.supervisor.metrics().stale === 1);
@@ -297,7 +328,11 @@ describe("stop", () => {
     await waitFor("the step to run", () => rig.supervisor.metrics().inFlight === 1);
     const { pids } = rig;
     await rig.supervisor.stop({ graceMs: 100 });
-    expect(await rig.outcomeOf(delivery)).toMatchObject({ outcome: "lost", reason: "drained", alone: false });
+    expect(await rig.outcomeOf(delivery)).toMatchObject({
+      outcome: "lost",
+      reason: "drained",
+      alone: false,
+    });
     expect(pids.filter(isAlive)).toEqual([]);
   });
 

@@ -28,7 +28,13 @@ beforeEach(() => {
 });
 
 function createChannel(capacity: number): FfiDispatchChannel {
-  return new FfiDispatchChannel({ pool: "default", capacity, completions, clock, starvationWarningMs: 100 });
+  return new FfiDispatchChannel({
+    pool: "default",
+    capacity,
+    completions,
+    clock,
+    starvationWarningMs: 100,
+  });
 }
 
 function offered(overrides: Parameters<typeof createDelivery>[0] = {}) {
@@ -149,7 +155,11 @@ describe("leaving without an answer", () => {
     channel.poll();
     channel.poll();
     await channel.complete(a!.deliveryId, success, "w");
-    await channel.lose([a!.deliveryId, b!.deliveryId, "unknown"], { alone: true, message: "gone", workerName: "w" });
+    await channel.lose([a!.deliveryId, b!.deliveryId, "unknown"], {
+      alone: true,
+      message: "gone",
+      workerName: "w",
+    });
     expect(outcomes()).toEqual([
       success,
       { outcome: "lost", reason: "worker_lost", alone: true, message: "gone" },
@@ -167,7 +177,9 @@ describe("leaving without an answer", () => {
     clock.advance(1);
     expect(await channel.cleanupTimeouts()).toBe(1);
     expect(cancelled).toEqual([`${delivery.deliveryId} timeout`]);
-    expect(outcomes()).toMatchObject([{ kind: "timeout", errorType: "ffi_timeout", retryable: true }]);
+    expect(outcomes()).toMatchObject([
+      { kind: "timeout", errorType: "ffi_timeout", retryable: true },
+    ]);
     expect(await channel.complete(delivery.deliveryId, success, "w")).toBe(false);
   });
 
@@ -199,7 +211,9 @@ describe("leaving without an answer", () => {
     expect(channel.cancel("unknown", "shutdown")).toBe(false);
     await Promise.resolve();
     expect(cancelled).toEqual(["task_cancelled"]);
-    expect(completions.takeAll().map((completion: StepCompletion) => completion.delivery)).toEqual([queued]);
+    expect(completions.takeAll().map((completion: StepCompletion) => completion.delivery)).toEqual([
+      queued,
+    ]);
     expect(channel.isHeld(held.deliveryId)).toBe(true);
   });
 });

@@ -40,7 +40,10 @@ export function mutate(random: SeededRandom, original: Uint8Array): Buffer {
         bytes[at] = random.below(256);
         break;
       default:
-        bytes = Buffer.concat([bytes, Buffer.from(Array.from({ length: random.below(20) }, () => random.below(256)))]);
+        bytes = Buffer.concat([
+          bytes,
+          Buffer.from(Array.from({ length: random.below(20) }, () => random.below(256))),
+        ]);
     }
   }
   return bytes;

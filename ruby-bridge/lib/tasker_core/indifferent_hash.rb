@@ -10,8 +10,8 @@ module TaskerCore
       def wrap(value)
         case value
         when IndifferentHash then value
-        when Hash then new.replace_with(value)
-        when Array then value.map { |item| wrap(item) }
+        when Hash then allocate.replace_with(value)
+        when Array then value.any? { |item| Hash === item || Array === item } ? value.map { |item| wrap(item) } : value
         else value
         end
       end
@@ -98,11 +98,15 @@ module TaskerCore
     # parsed JSON than storing entry by entry.
     # @api private
     def replace_with(source, default = nil)
-      return refill(source, default) unless source.each_key.all?(String)
+      nested = nil
+      source.each_pair do |key, value|
+        return refill(source, default) unless String === key
 
+        (nested ||= []) << key if Hash === value || Array === value
+      end
       plain_replace(source)
-      source.each_pair { |key, value| plain_store(key, IndifferentHash.wrap(value)) if Hash === value || Array === value }
-      set_default(default)
+      nested&.each { |key| plain_store(key, IndifferentHash.wrap(source[key])) }
+      default.nil? ? self : set_default(default)
     end
 
     private

@@ -4,11 +4,12 @@ require 'json'
 require_relative 'json/invalid_value'
 require_relative 'json/normaliser'
 require_relative 'json/strict_text'
+require_relative 'json/stdlib_engine'
 
 module TaskerCore
   module Internal
     # JSON as the bridge allows it (BRIDGE section 1): UTF-8 without lone surrogates or U+0000, no
-    # NaN or Infinity, bounded nesting. Uses Oj when the application has loaded or installed it.
+    # NaN or Infinity, bounded nesting. Bodies go through Oj when the application has it.
     module Json
       # Deepest value a handler may return.
       MAX_NESTING = 64
@@ -17,11 +18,9 @@ module TaskerCore
 
       ENGINE =
         begin
-          require 'oj'
           require_relative 'json/oj_engine'
           OjEngine
         rescue LoadError
-          require_relative 'json/stdlib_engine'
           StdlibEngine
         end
 
@@ -39,7 +38,7 @@ module TaskerCore
       # Like {parse}, without looking for numbers that overflow: the rules of header fields do that where it matters.
       def parse_header(text)
         StrictText.check!(text)
-        ENGINE.parse(text, MAX_NESTING)
+        StdlibEngine.parse(text, MAX_NESTING)
       end
 
       # For a step's body. The database has accepted all that is in it, so only what would trouble a handler later

@@ -12,23 +12,34 @@ module TaskerCore
       module Normaliser
         module_function
 
+        # Runs over every value of every result: scalars inside containers are looked at in place, which halves it.
         # @return [Boolean] true when the value can be generated as it is; says nothing about text encodings
-        def plain?(value, depth = 0)
+        def plain?(value, depth = 1)
           case value
-          when String, Integer, nil, true, false, Symbol then true
-          when Float then value.finite?
           when Hash
-            return false if (depth += 1) > MAX_NESTING
+            return false if depth > MAX_NESTING
 
             value.each_pair do |key, item|
-              return false unless (String === key || Symbol === key) && plain?(item, depth)
+              return false unless String === key || Symbol === key
+
+              case item
+              when String, Integer, Symbol, nil, true, false then next
+              else return false unless plain?(item, depth + 1)
+              end
             end
             true
           when Array
-            return false if (depth += 1) > MAX_NESTING
+            return false if depth > MAX_NESTING
 
-            value.each { |item| return false unless plain?(item, depth) }
+            value.each do |item|
+              case item
+              when String, Integer, Symbol, nil, true, false then next
+              else return false unless plain?(item, depth + 1)
+              end
+            end
             true
+          when Float then value.finite?
+          when String, Integer, Symbol, nil, true, false then true
           else false
           end
         end
