@@ -45,7 +45,8 @@ module.exports = {
   forbidden: [
     {
       name: "no-cycles",
-      comment: "Type-only ones included: two files that need each other are one idea in two places.",
+      comment:
+        "Type-only ones included: two files that need each other are one idea in two places.",
       severity: "error",
       from: {},
       to: { circular: true },
@@ -87,6 +88,13 @@ module.exports = {
       to: { path: "^core/src/(?!channels/|lib/|errors/|model/)" },
     },
     {
+      name: "testing-knows-no-database",
+      comment: "Published for users, whose tests need no Postgres.",
+      severity: "error",
+      from: { path: "^core/src/testing/" },
+      to: { path: "^core/src/(?!testing/|lib/|errors/|model/|channels/)" },
+    },
+    {
       name: "only-the-command-line-imports-the-command-line",
       severity: "error",
       from: { path: "^core/src/", pathNot: "^core/src/cli/" },
@@ -105,7 +113,6 @@ module.exports = {
     parser: "swc",
     doNotFollow: { path: "node_modules|/dist/" },
     tsPreCompilationDeps: true,
-    combinedDependencies: true,
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["@tasker-core/source", "import", "node", "default", "types"],

@@ -158,6 +158,9 @@ function workerSettings(config: Config): WorkerSettings {
     pollIntervalMs: config.pump.poll_interval_ms,
     idleAfterMs: config.pump.idle_after_ms,
     timerLimit: config.pump.batch_size,
+    timerPollMs:
+      config.orchestration.event_systems.task_readiness.timing.fallback_polling_interval_seconds *
+      1000,
     leaseMs: config.lease.lease_seconds * 1000,
     maxDeaths: config.lease.max_deaths,
     handlerWaitMs: config.lease.handler_wait_seconds * 1000,

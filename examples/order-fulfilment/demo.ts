@@ -112,10 +112,12 @@ const NEXT = `Next:
   npx tasker dev --help                  your own templates and handlers
   docs/guides                            how to write them`;
 
-/** A complete order that had to try again: it shows most. */
+/** A late one of the complete orders that had to try again: it shows most, and nothing is cold any more. */
 function exampleOf(settled: readonly SettledOrder[]): SettledOrder {
   const complete = settled.filter(({ state }) => state === "complete");
-  const retried = complete.find(({ order }) => expectedOf(order).attempts["charge"] !== undefined);
+  const retried = complete.findLast(
+    ({ order }) => expectedOf(order).attempts["charge"] !== undefined,
+  );
   const example = retried ?? complete[0] ?? settled[0];
   if (example === undefined) throw new Error("no order was settled");
   return example;

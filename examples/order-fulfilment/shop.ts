@@ -27,17 +27,11 @@ export interface Shop {
 
 /** The order workflow: its template, TypeScript handlers in this process, one Python and one Ruby process. */
 export async function openShop({ databaseUrl, logger, leaseSeconds }: ShopOptions): Promise<Shop> {
-  const env = process.env;
-  const command = (program: string | undefined) =>
-    program === undefined ? {} : { command: program };
   const { config } = loadConfig({
     env: {},
     workingDirectory: FOLDER,
     overrides: {
-      worker: {
-        python: { ...command(env["TASKER_PYTHON"]), slots: 32 },
-        ruby: { ...command(env["TASKER_RUBY"]), slots: 32 },
-      },
+      worker: { python: { slots: 32 }, ruby: { slots: 32 } },
       ...(leaseSeconds === undefined ? {} : { lease: { lease_seconds: leaseSeconds } }),
     },
   });
@@ -52,7 +46,7 @@ export async function openShop({ databaseUrl, logger, leaseSeconds }: ShopOption
 
   const bridges = await bridgeLanguages({
     config,
-    env,
+    env: process.env,
     workingDirectory: FOLDER,
     paths: { python: [`${FOLDER}handlers/python`], ruby: [`${FOLDER}handlers/ruby`] },
   });

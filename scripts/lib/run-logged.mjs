@@ -44,7 +44,11 @@ export async function runLogged([program, ...args], { cwd = ".", log, timeLimitM
   child.stderr?.destroy();
   file.end();
   await finished(file);
-  return { exitCode: remark === "" ? exitCode : 1, output: Buffer.concat(chunks).toString(), remark };
+  return {
+    exitCode: remark === "" ? exitCode : 1,
+    output: Buffer.concat(chunks).toString(),
+    remark,
+  };
 }
 
 function signalGroup(pid, name) {

@@ -11,7 +11,9 @@ const TIME_LIMIT_MS = 6 * 60_000;
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
 if (unknown.length > 0) {
-  console.error(`No suite ${unknown.join(", ")}; there are: ${SUITES.map((s) => s.name).join(" ")}`);
+  console.error(
+    `No suite ${unknown.join(", ")}; there are: ${SUITES.map((s) => s.name).join(" ")}`,
+  );
   process.exit(2);
 }
 

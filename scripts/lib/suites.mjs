@@ -33,7 +33,10 @@ export const SUITES = [
 
 /** A command that is right or wrong as a whole. */
 function check(name, words) {
-  const count = ({ exitCode }) => ({ passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1 });
+  const count = ({ exitCode }) => ({
+    passed: exitCode === 0 ? 1 : 0,
+    failed: exitCode === 0 ? 0 : 1,
+  });
   return { name, command: () => words, count };
 }
 
@@ -70,7 +73,9 @@ function countJunit({ report }) {
 
 /** `12 runs, 40 assertions, 0 failures, 0 errors, 0 skips` */
 function countMinitest({ output }) {
-  const summary = /(\d+) runs, \d+ assertions, (\d+) failures, (\d+) errors, (\d+) skips/.exec(output);
+  const summary = /(\d+) runs, \d+ assertions, (\d+) failures, (\d+) errors, (\d+) skips/.exec(
+    output,
+  );
   if (summary === null) return { passed: 0, failed: 1, skipped: 0 };
   const [runs, failures, errors, skipped] = summary.slice(1).map(Number);
   return { passed: runs - failures - errors - skipped, failed: failures + errors, skipped };

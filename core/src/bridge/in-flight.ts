@@ -13,8 +13,8 @@ export interface InFlight {
   isAnswered: boolean;
 }
 
-/** Remembers this many answered deliveries, to tell a late answer from nonsense. */
-const RECENT = 1024;
+/** Remembers at least this many answered deliveries, to tell a late answer from nonsense. */
+const RECENT = 512;
 
 /**
  * What one peer holds. One timer for the earliest deadline, not one per delivery: at thousands of steps per second
@@ -26,7 +26,9 @@ export class InFlightTable {
   readonly #entries = new Map<string, InFlight>();
   /** Given up by the host, perhaps still running in the peer: their slots are taken. */
   readonly #abandoned = new Set<string>();
-  readonly #recent = new Set<string>();
+  /** Two generations: forgetting a whole one at a time is cheaper than the oldest entry each time. */
+  #recent = new Set<string>();
+  #lessRecent = new Set<string>();
   #timer: Timer | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
 
@@ -80,8 +82,11 @@ export class InFlightTable {
 
   finish(deliveryId: string): void {
     this.#entries.delete(deliveryId);
+    if (this.#recent.size === RECENT) {
+      this.#lessRecent = this.#recent;
+      this.#recent = new Set();
+    }
     this.#recent.add(deliveryId);
-    if (this.#recent.size > RECENT) this.#recent.delete(this.#recent.values().next().value!);
   }
 
   abandon(deliveryId: string): void {
@@ -92,7 +97,8 @@ export class InFlightTable {
   /** A late answer: `abandoned` gives its slot back, `recent` is merely late, `unknown` was never here. */
   recall(deliveryId: string): "abandoned" | "recent" | "unknown" {
     if (this.#abandoned.delete(deliveryId)) return "abandoned";
-    return this.#recent.has(deliveryId) ? "recent" : "unknown";
+    const isRecent = this.#recent.has(deliveryId) || this.#lessRecent.has(deliveryId);
+    return isRecent ? "recent" : "unknown";
   }
 
   close(): void {

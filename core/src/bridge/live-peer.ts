@@ -52,7 +52,7 @@ export async function launchPeer(
       connectionId: name,
       maxFrame: settings.maxFrame,
       pingMs: settings.pingMs,
-      leaseMs: 0,
+      leaseMs: settings.leaseMs,
       timeoutMs: settings.handshakeTimeoutMs,
       clock,
       peer: `${name} (${settings.command})`,

@@ -4,6 +4,7 @@ import type {
   HandlerHeader,
   NackHeader,
   RawHeader,
+  ReadyHeader,
   ResultHeader,
 } from "@tasker-core/sdk/protocol";
 import type {
@@ -177,58 +178,73 @@ export class PeerSession {
     switch (header.type) {
       case "result":
       case "error":
-        return this.#onTerminal(header, body);
+        this.#onTerminal(header, body);
+        break;
       case "checkpoint":
-        return this.#onCheckpoint(header);
+        this.#onCheckpoint(header);
+        break;
       case "event":
-        return connection.decline(
-          "unsupported",
-          "This host does not take domain events from handlers",
-          {
-            type: "event",
-            id: header.delivery_id,
-          },
-        );
+        connection.decline("unsupported", "This host does not take domain events from handlers", {
+          type: "event",
+          id: header.delivery_id,
+        });
+        break;
       case "started":
         for (const id of header.deliveries) {
           const entry = this.#table.get(id);
           if (entry !== undefined) this.#table.restart(entry);
         }
-        return;
+        break;
       case "beat":
         for (const { id } of header.deliveries) channel.extendLease(id);
-        return;
+        break;
       case "ready":
-        this.#slots = header.pools[this.#options.pool] ?? this.#slots;
-        return this.#options.onRoom();
+        this.#onReady(header);
+        break;
       case "log": {
         const fault = forwardLogs(this.#options.logger, header, body);
         if (fault !== null) connection.nack("invalid_field", fault, { type: "log", id: null });
-        return;
+        break;
       }
       case "ping":
-        return connection.send({ type: "pong", n: header.n });
+        connection.send({ type: "pong", n: header.n });
+        break;
       case "nack":
-        return this.#onNack(header);
+        this.#onNack(header);
+        break;
       case "drain":
-        return this.retire(`drains itself: ${header.reason}`);
+        this.retire(`drains itself: ${header.reason}`);
+        break;
       case "bye":
         this.#isRetiring = true;
         this.#options.logger.debug({ reason: header.reason, code: header.code }, "peer says bye");
-        return;
+        break;
       case "hello":
-        return connection.nack("unexpected", "The handshake is over", { type: "hello", id: null });
-      case "pong": // Any message shows that the peer lives; the connection has noted the time.
+        connection.nack("unexpected", "The handshake is over", { type: "hello", id: null });
+        break;
+      case "pong":
+        this.#options.onRoom(); // A suspect has spoken again.
+        break;
       case "stats":
-        return;
+        break;
       default:
-        return assertNever(header);
+        assertNever(header);
+        break;
     }
+  }
+
+  #onReady({ pools }: ReadyHeader): void {
+    const { pool, onRoom } = this.#options;
+    if (Object.hasOwn(pools, pool)) this.#slots = pools[pool] ?? 0;
+    onRoom();
   }
 
   #onTerminal(header: ResultHeader | ErrorHeader, body: Uint8Array): void {
     const entry = this.#table.get(header.delivery_id);
-    if (entry === undefined || entry.isAnswered) return this.#onLate(header);
+    if (entry === undefined || entry.isAnswered) {
+      this.#onLate(header);
+      return;
+    }
     const { delivery } = entry;
     if (entry.cancelled === "timeout") {
       // The attempt was over at its deadline; the grace is for stopping, and ends with this answer.
@@ -305,7 +321,10 @@ export class PeerSession {
 
   #onDue(entry: InFlight): void {
     const { delivery, cancelled } = entry;
-    if (cancelled === null) return this.cancel(delivery.deliveryId, "timeout");
+    if (cancelled === null) {
+      this.cancel(delivery.deliveryId, "timeout");
+      return;
+    }
     const executionMs = this.#runMs(entry);
     const outcome =
       cancelled === "timeout"
@@ -375,7 +394,7 @@ export class PeerSession {
       if (clock.nowMs() - connection.heardAtMs >= pingMs) {
         connection.send({ type: "ping", n: ++this.#pings });
       } else {
-        onRoom(); // A suspect that has spoken again is found here at the latest.
+        onRoom(); // It may have been a suspect before it spoke.
       }
       this.#schedulePing();
     });

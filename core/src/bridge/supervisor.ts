@@ -30,6 +30,8 @@ export class BridgeSupervisor {
 
   constructor(options: BridgeSupervisorOptions) {
     this.#settings = withDefaults(options);
+    // `start` reports it; without a `start` that still waits there is nobody to tell.
+    this.#firstReady.promise.catch(() => undefined);
     this.#lanes = Array.from(
       { length: this.#settings.processes },
       (_, index) =>
@@ -198,6 +200,7 @@ function withDefaults(options: BridgeSupervisorOptions): BridgeSettings {
     killGraceMs: 5000,
     cancelGraceMs: 5000,
     pingMs: 5000,
+    leaseMs: 30_000,
     maxFrame: DEFAULT_MAX_FRAME,
     ...options,
   };

@@ -1,4 +1,3 @@
-import type { HandlerManifest } from "@tasker-core/sdk/protocol";
 import type { FfiDispatchChannel } from "../channels/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
@@ -32,6 +31,8 @@ export interface BridgeSupervisorOptions {
   readonly cancelGraceMs?: number;
   /** Default 5 000. */
   readonly pingMs?: number;
+  /** Told to the process as what the host keeps on the deliveries it hands out; default 30 000. */
+  readonly leaseMs?: number;
   /** Largest frame in both directions, bytes; default 16 MiB. */
   readonly maxFrame?: number;
 }
@@ -55,5 +56,3 @@ export interface BridgeMetrics {
     readonly inFlight: number;
   }[];
 }
-
-export type RegisteredHandlers = readonly HandlerManifest[];

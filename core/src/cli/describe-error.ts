@@ -56,9 +56,12 @@ function databaseProblem(error: unknown): string | null {
     syscall?: string;
     severity?: string;
   };
-  const isFromDriver = severity !== undefined || /^(?:connect|getaddrinfo|read)$/.test(syscall ?? "");
+  const isFromDriver =
+    severity !== undefined || /^(?:connect|getaddrinfo|read)$/.test(syscall ?? "");
   if (isFromDriver && CONNECTION_CODES.test(code ?? "")) return error.message;
-  return /^(?:Connection terminated|timeout (?:expired|exceeded) when trying to connect)/i.test(error.message)
+  return /^(?:Connection terminated|timeout (?:expired|exceeded) when trying to connect)/i.test(
+    error.message,
+  )
     ? error.message
     : null;
 }

@@ -72,7 +72,8 @@ async function namedFolders(path: string): Promise<[Language, string][]> {
   const found: [Language, string][] = [];
   for (const language of ["typescript", "python", "ruby"] as const) {
     const folder = join(path, language);
-    if ((await stat(folder).catch(() => null))?.isDirectory() === true) found.push([language, folder]);
+    if ((await stat(folder).catch(() => null))?.isDirectory() === true)
+      found.push([language, folder]);
   }
   return found;
 }

@@ -47,7 +47,10 @@ export async function loadUsableTemplate(
   workingDirectory: string,
   options: TemplateOptions,
 ): Promise<LoadedTemplate> {
-  const { template, diagnostics } = await loadTemplateFile(resolve(workingDirectory, file), options);
+  const { template, diagnostics } = await loadTemplateFile(
+    resolve(workingDirectory, file),
+    options,
+  );
   if (template !== null) return { template, warnings: diagnostics };
   // Places relative to where the user is, as an editor expects them.
   const shown = diagnostics.map((diagnostic) => ({ ...diagnostic, file }));

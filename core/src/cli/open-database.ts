@@ -2,7 +2,12 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { LoadedConfig } from "../config/index.js";
 import { DatabaseError } from "../errors/index.js";
-import { assertDurable, type ResolvedDatabase, resolveDatabase, type SettingsReader } from "../postgres/index.js";
+import {
+  assertDurable,
+  type ResolvedDatabase,
+  resolveDatabase,
+  type SettingsReader,
+} from "../postgres/index.js";
 import type { CommandContext } from "./command-context.js";
 
 export interface OpenDatabaseOptions {

@@ -46,11 +46,12 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
   const program = new Command("tasker")
     .description("Workflows whose steps run in TypeScript, Python and Ruby, on Postgres")
     .version(packageVersion(), "--version")
-    .option("-c, --config <file>", "configuration (TOML); default: TASKER_CONFIG_PATH, config/tasker")
-    .option("--json", "the answer as JSON on stdout, and nothing else there")
-    .addOption(
-      new Option("--log-level <level>", "what is logged on stderr").choices(LOG_LEVELS),
+    .option(
+      "-c, --config <file>",
+      "configuration (TOML); default: TASKER_CONFIG_PATH, config/tasker",
     )
+    .option("--json", "the answer as JSON on stdout, and nothing else there")
+    .addOption(new Option("--log-level <level>", "what is logged on stderr").choices(LOG_LEVELS))
     .exitOverride()
     .configureOutput({
       writeOut: (text) => output.raw(text),
@@ -128,7 +129,12 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
 
 function withHandlers(command: Command): Command {
   return command
-    .option("--handlers <path>", "handler file or folder, language by its files; may be repeated", collect, [])
+    .option(
+      "--handlers <path>",
+      "handler file or folder, language by its files; may be repeated",
+      collect,
+      [],
+    )
     .option("--ts <path>", "TypeScript handlers; may be repeated", collect, [])
     .option("--python <path>", "Python handlers; may be repeated", collect, [])
     .option("--ruby <path>", "Ruby handlers; may be repeated", collect, []);

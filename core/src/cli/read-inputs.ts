@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "../errors/index.js";
-import { stringifyJson, type JsonValue } from "../lib/json-number.js";
+import { JsonNumber, type JsonValue, stringifyJson } from "../lib/json-number.js";
 import { parseJson } from "../lib/parse-json.js";
 import { CliError } from "./cli-error.js";
 import { EXIT } from "./exit-codes.js";
@@ -31,7 +31,8 @@ export async function readInputs(
     throw invalid(source, `is not JSON: ${messageOf(error)}`);
   }
   if (options.each !== true) {
-    if (Array.isArray(value)) throw invalid(source, "is an array: add --each to create one task per element");
+    if (Array.isArray(value))
+      throw invalid(source, "is an array: add --each to create one task per element");
     assertObject(value, source);
     return [text];
   }
@@ -63,14 +64,16 @@ async function readAll(stdin: AsyncIterable<Uint8Array | string>): Promise<strin
   for await (const chunk of stdin) {
     const part = Buffer.from(chunk as Uint8Array);
     bytes += part.byteLength;
-    if (bytes > MAX_INPUT_BYTES) throw invalid("the input on stdin", `has more than ${MAX_INPUT_BYTES} bytes`);
+    if (bytes > MAX_INPUT_BYTES)
+      throw invalid("the input on stdin", `has more than ${MAX_INPUT_BYTES} bytes`);
     chunks.push(part);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
 
 function assertObject(value: JsonValue, source: string): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && value.constructor === Object) return;
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isObject && !(value instanceof JsonNumber)) return;
   throw invalid(source, 'must be a JSON object, such as {"order_id": 7}');
 }
 

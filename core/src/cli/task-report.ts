@@ -81,14 +81,16 @@ export function reportJson(report: TaskReport): Record<string, unknown> {
   return {
     ...taskJson(report.task),
     results: finalResults(report),
-    steps: report.steps.map(({ ordinal, dependencies, state, execution_ms: _, attempts: count, ...step }) => ({
-      ...step,
-      current_state: state,
-      attempts: count,
-      dependencies: dependencies.map((parent) => names.get(parent) ?? String(parent)),
-      result: report.results.get(ordinal) ?? null,
-      history: (attempts.get(ordinal) ?? []).map(({ ordinal: _, ...attempt }) => attempt),
-    })),
+    steps: report.steps.map(
+      ({ ordinal, dependencies, state, execution_ms: _, attempts: count, ...step }) => ({
+        ...step,
+        current_state: state,
+        attempts: count,
+        dependencies: dependencies.map((parent) => names.get(parent) ?? String(parent)),
+        result: report.results.get(ordinal) ?? null,
+        history: (attempts.get(ordinal) ?? []).map(({ ordinal: _, ...attempt }) => attempt),
+      }),
+    ),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Engine } from "../bootstrap.js";
-import { type StepRow, stepsOfTask } from "../lifecycle/task-queries.js";
-import type { CreatedTask } from "../lifecycle/task-initializer.js";
 import { delay } from "../lib/delay.js";
+import type { CreatedTask } from "../lifecycle/task-initializer.js";
+import { type StepRow, stepsOfTask } from "../lifecycle/task-queries.js";
 
 const POLL_MS = 100;
 

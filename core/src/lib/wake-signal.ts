@@ -13,8 +13,8 @@ export class WakeSignal {
     this.#sleeper?.resolve();
   }
 
-  /** Resolves when woken, or after `timeoutMs`, whichever is first; clears the flag. */
-  async wait(timeoutMs: number): Promise<void> {
+  /** Resolves with true when woken, with false after `timeoutMs`; clears the flag. */
+  async wait(timeoutMs: number): Promise<boolean> {
     if (!this.#isSet) {
       this.#sleeper = createDeferred<void>();
       const timer = setTimeout(() => this.#sleeper?.resolve(), timeoutMs);
@@ -22,6 +22,8 @@ export class WakeSignal {
       clearTimeout(timer);
       this.#sleeper = undefined;
     }
+    const isWoken = this.#isSet;
     this.#isSet = false;
+    return isWoken;
   }
 }

@@ -1,4 +1,9 @@
-import type { CompletionChannel, StepCompletion, StepFailure } from "../channels/index.js";
+import type {
+  CompletionChannel,
+  StepCompletion,
+  StepFailure,
+  StepSuccess,
+} from "../channels/index.js";
 import {
   claimSteps,
   markWorkerIdle,
@@ -30,6 +35,8 @@ export interface PumpSettings {
   /** Quiet time before other workers are asked for a wake-up. */
   readonly idleAfterMs: number;
   readonly timerLimit: number;
+  /** How often due retries are looked for that another host may have left behind. */
+  readonly timerPollMs: number;
   readonly leaseMs: number;
   readonly maxDeaths: number;
   readonly handlerWaitMs: number;
@@ -52,6 +59,8 @@ export interface PumpDeps {
 interface Entry {
   readonly completion: StepCompletion;
   readonly report: StepReport;
+  /** Our own words in place of a result that could not be stored. */
+  readonly isReplacement: boolean;
 }
 
 /**
@@ -69,6 +78,8 @@ export class StepPump {
   #stopListening: () => void = () => undefined;
   #isScanWanted = true;
   #isTakingWork = true;
+  /** This host has asked for a wake-up, and nobody has taken it up yet. */
+  #isMarkedIdle = false;
   #nextTimerAt = 0;
   #counts = { ticks: 0, scans: 0, committed: 0, stale: 0, rejected: 0, released: 0 };
 
@@ -89,9 +100,10 @@ export class StepPump {
     return this.#rested.add(listener);
   }
 
-  /** There may be something in the queues. */
+  /** There may be something in the queues: a wake-up came, or an answer was lost. */
   requestScan(): void {
     this.#isScanWanted = true;
+    this.#isMarkedIdle = false;
     this.#wake.wake();
   }
 
@@ -122,57 +134,55 @@ export class StepPump {
   }
 
   async #run(): Promise<void> {
-    const { completions, settings, logger } = this.#deps;
+    const { settings, logger } = this.#deps;
     let quietSince = performance.now();
     for (;;) {
-      const before = this.#counts.ticks + this.#counts.scans;
       try {
-        await this.#turn();
+        if (await this.#turn()) quietSince = performance.now();
+        else if (this.#stopping.signal.aborted) return;
+        else await this.#sleep(performance.now() - quietSince);
       } catch (error) {
         logger.error({ err: error }, "the pump failed on a turn and goes on");
         await this.#wake.wait(settings.pollIntervalMs);
       }
-      if (completions.size > 0) continue;
-      if (this.#stopping.signal.aborted) return;
-      if (before !== this.#counts.ticks + this.#counts.scans) quietSince = performance.now();
-      quietSince = await this.#sleep(quietSince);
     }
   }
 
-  /** One call with the results at hand, or a scan of the queues; nothing when neither is due. */
-  async #turn(): Promise<void> {
+  /** One call with the results at hand, and a scan of the queues when one is wanted. True when there was work. */
+  async #turn(): Promise<boolean> {
     const { completions, settings, pools } = this.#deps;
     const batch = completions.takeAll(settings.batchSize);
     const isTimerDue = performance.now() >= this.#nextTimerAt;
+    let hasWorked = batch.length > 0;
     if (batch.length > 0 || isTimerDue) await this.#tick(batch, isTimerDue);
-    if (this.#isScanWanted && this.#isTakingWork && pools.hasRoom) await this.#scan();
+    if (this.#isScanWanted && this.#isTakingWork && pools.hasRoom) {
+      hasWorked = (await this.#scan()) || hasWorked;
+    }
+    if (hasWorked) this.#isMarkedIdle = false;
+    return hasWorked || completions.size > 0;
   }
 
-  async #sleep(quietSince: number): Promise<number> {
+  async #sleep(quietMs: number): Promise<void> {
     const { settings } = this.#deps;
-    if (this.#isScanWanted && this.#isTakingWork && this.#deps.pools.hasRoom) return quietSince;
-    const now = performance.now();
-    const quietFor = now - quietSince;
-    const untilTimer = Math.max(0, this.#nextTimerAt - now);
-    if (quietFor < settings.idleAfterMs) {
-      await this.#wake.wait(Math.min(untilTimer, settings.idleAfterMs - quietFor + 1));
-      return quietSince;
+    const untilTimer = Math.max(0, this.#nextTimerAt - performance.now());
+    if (quietMs < settings.idleAfterMs) {
+      await this.#wake.wait(Math.min(untilTimer, settings.idleAfterMs - quietMs + 1));
+      return;
     }
-    if (quietFor < settings.idleAfterMs + settings.pollIntervalMs) {
+    if (!this.#isMarkedIdle) {
       // First the flag, then one more look, then sleep: a step made visible in between is not missed.
       await this.#markIdle();
       this.#isScanWanted = true;
-      await this.#turn();
+      return;
     }
-    const started = performance.now();
-    await this.#wake.wait(Math.min(untilTimer, settings.pollIntervalMs));
-    if (performance.now() - started >= settings.pollIntervalMs * 0.9) this.#isScanWanted = true;
-    return quietSince;
+    const isWoken = await this.#wake.wait(Math.min(untilTimer, settings.pollIntervalMs));
+    if (!isWoken) this.#isScanWanted = true;
   }
 
   async #markIdle(): Promise<void> {
     const { link, workerId } = this.#deps;
     const namespaces = this.#namespaceIds();
+    this.#isMarkedIdle = true;
     if (namespaces.length === 0 || !this.#isTakingWork) return;
     await link.call((db) => markWorkerIdle(db, workerId, namespaces));
   }
@@ -195,7 +205,7 @@ export class StepPump {
     const { outcome, delivery } = completion;
     if (outcome.outcome !== "lost") {
       this.#deps.pools.observe(delivery.pool, outcome.executionMs);
-      return { completion, report: reportOf(completion, outcome) };
+      return entryWith(completion, outcome);
     }
     const template = this.#deps.registry.get(
       this.#deps.cache.task(delivery.taskId)?.templateId ?? -1,
@@ -206,7 +216,7 @@ export class StepPump {
       "worker_lost",
       `${outcome.message}; the step is marked redeliver: false`,
     );
-    return { completion, report: reportOf(completion, failure) };
+    return entryWith(completion, failure);
   }
 
   /** Sends results; when the database blames their data, halves the batch until the culprit stands alone. */
@@ -226,34 +236,44 @@ export class StepPump {
           timerLimit: isTimerDue ? settings.timerLimit : 0,
         }),
       );
-      if (isTimerDue) this.#nextTimerAt = Number.POSITIVE_INFINITY;
+      if (isTimerDue) this.#nextTimerAt = performance.now() + settings.timerPollMs;
       this.#settle(entries, outcome);
       this.#apply(outcome, () => pools.giveBack(routes));
     } catch (error) {
       pools.giveBack(routes);
-      if (!isDataError(error) || entries.length === 0) throw error;
-      await this.#split(entries, isTimerDue, error);
+      if (isDataError(error)) await this.#split(entries, isTimerDue, error);
+      else this.#giveUp(entries, error);
     }
   }
 
   async #split(entries: readonly Entry[], isTimerDue: boolean, error: unknown): Promise<void> {
     const [first] = entries;
-    if (entries.length === 1 && first !== undefined) {
-      if (first.report.verdict === 2) throw error; // our own text was refused: do not loop
+    if (entries.length > 1) {
+      const middle = Math.ceil(entries.length / 2);
+      await this.#report(entries.slice(0, middle), isTimerDue);
+      await this.#report(entries.slice(middle), isTimerDue);
+    } else if (first === undefined || first.isReplacement) {
+      this.#giveUp(entries, error);
+    } else {
       this.#counts.rejected += 1;
-      const outcome = rejectedOutcome(
+      const { completion } = first;
+      const failure = rejectedOutcome(
         "invalid_result",
-        `The database refused the result of step \`${first.completion.delivery.stepName}\`: ${messageOf(error)}`,
+        `The database refused the result of step \`${completion.delivery.stepName}\`: ${messageOf(error)}`,
       );
-      await this.#report(
-        [{ completion: first.completion, report: reportOf(first.completion, outcome) }],
-        isTimerDue,
-      );
-      return;
+      const report = reportOf(completion, failure);
+      await this.#report([{ completion, report, isReplacement: true }], isTimerDue);
     }
-    const middle = Math.ceil(entries.length / 2);
-    await this.#report(entries.slice(0, middle), isTimerDue);
-    await this.#report(entries.slice(middle), isTimerDue);
+  }
+
+  /** Nothing more can be done with these here: their leases end, and the steps come back. */
+  #giveUp(entries: readonly Entry[], error: unknown): void {
+    const { ledger, logger } = this.#deps;
+    for (const { completion, report } of entries) {
+      ledger.remove(report.stepId, report.token);
+      completion.settled("rejected");
+    }
+    logger.error({ err: error, steps: entries.length }, "results could not be stored");
   }
 
   #settle(entries: readonly Entry[], outcome: TickOutcome): void {
@@ -289,7 +309,14 @@ export class StepPump {
         isSuspect: died,
       };
     });
-    this.#counts.released += await link.call((db) => releaseSteps(db, released));
+    try {
+      this.#counts.released += await link.call((db) => releaseSteps(db, released));
+    } catch (error) {
+      this.#deps.logger.error(
+        { err: error },
+        "lost deliveries were not given back; their leases end",
+      );
+    }
     for (const { delivery, settled } of losses) {
       ledger.remove(delivery.stepId, Number(delivery.leaseToken));
       settled("stale");
@@ -297,11 +324,12 @@ export class StepPump {
     this.#isScanWanted = true;
   }
 
-  async #scan(): Promise<void> {
+  /** True when it brought something. */
+  async #scan(): Promise<boolean> {
     const { link, pools, workerId, settings } = this.#deps;
     const namespaceIds = this.#namespaceIds();
     this.#isScanWanted = false;
-    if (namespaceIds.length === 0) return;
+    if (namespaceIds.length === 0) return false;
     const routes = pools.reserve(settings.batchSize, 1);
     const limit = Math.max(1, Math.min(settings.batchSize, sum(routes.free)));
     this.#counts.scans += 1;
@@ -320,6 +348,7 @@ export class StepPump {
       // A full page that brought something: there is probably more.
       if (outcome.scanned >= limit && outcome.claims.length > 0) this.#isScanWanted = true;
       this.#apply(outcome, () => pools.giveBack(routes));
+      return outcome.claims.length > 0;
     } catch (error) {
       pools.giveBack(routes);
       throw error;
@@ -354,6 +383,18 @@ export class StepPump {
 
   #namespaceIds(): number[] {
     return [...this.#deps.registry.namespaces().keys()];
+  }
+}
+
+function entryWith(completion: StepCompletion, outcome: StepSuccess | StepFailure): Entry {
+  try {
+    return { completion, report: reportOf(completion, outcome), isReplacement: false };
+  } catch (error) {
+    const failure = rejectedOutcome(
+      "invalid_result",
+      `The answer of step \`${completion.delivery.stepName}\` cannot be read: ${messageOf(error)}`,
+    );
+    return { completion, report: reportOf(completion, failure), isReplacement: true };
   }
 }
 

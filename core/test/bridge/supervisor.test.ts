@@ -45,7 +45,7 @@ async function startedRig(
   return rig;
 }
 
-function valueOf(outcome: StepOutcome): string {
+function valueText(outcome: StepOutcome): string {
   if (outcome.outcome !== "success")
     throw new Error(`Expected success, got ${JSON.stringify(outcome)}`);
   return Buffer.from(outcome.value).toString();
@@ -71,7 +71,7 @@ describe("steps", () => {
     const rig = await startedRig();
     const bytes = Buffer.from('{"task":{"task":{"context":{"big":9007199254740993,"one":1.0}}}}');
     const payload = { bytes: () => bytes, value: () => JSON.parse(bytes.toString()) };
-    expect(valueOf(await rig.run({ payload }))).toBe(bytes.toString());
+    expect(valueText(await rig.run({ payload }))).toBe(bytes.toString());
   });
 
   it("gives a failure with all that the handler said", async () => {
@@ -132,13 +132,13 @@ describe("bad answers cost one step", () => {
     const rig = await startedRig();
     const [pid] = rig.pids;
     expect(await rig.run({ callable })).toMatchObject({ outcome: "failure", ...expected });
-    expect(valueOf(await rig.run({ callable: "print" }))).toBe("1");
+    expect(valueText(await rig.run({ callable: "print" }))).toBe("1");
     expect(rig.pids).toEqual([pid]);
   });
 
   it("a second answer is stale, not a second completion", async () => {
     const rig = await startedRig();
-    expect(valueOf(await rig.run({ callable: "twice" }))).toBe("1");
+    expect(valueText(await rig.run({ callable: "twice" }))).toBe("1");
     await waitFor("the second answer", () => rig.supervisor.metrics().stale === 1);
     expect(rig.answers).toHaveLength(1);
   });
@@ -175,7 +175,7 @@ describe("death", () => {
         reason: "worker_lost",
         alone: true,
       });
-      expect(valueOf(await rig.run({ callable: "print" }))).toBe("1");
+      expect(valueText(await rig.run({ callable: "print" }))).toBe("1");
       expect(rig.pids).not.toContain(pid);
       expect(rig.supervisor.metrics()).toMatchObject({ crashed: 1, spawned: 2 });
     },
@@ -276,7 +276,7 @@ describe("deadlines", () => {
     const hanging = [0, 1].map(() => rig.offer({ callable: "hang", timeoutMs: 50 }));
     await Promise.all(hanging.map((delivery) => rig.outcomeOf(delivery)));
     await waitFor("another process", () => rig.pids.length === 1 && rig.pids[0] !== pid);
-    expect(valueOf(await rig.run({ callable: "print" }))).toBe("1");
+    expect(valueText(await rig.run({ callable: "print" }))).toBe("1");
     expect(isAlive(pid!)).toBe(false);
   });
 
@@ -309,7 +309,7 @@ describe("solo", () => {
   it("does not wait for ever behind a step that hangs", async () => {
     const rig = await startedRig({ cancelGraceMs: 50, drainGraceMs: 100 });
     await rig.run({ callable: "hang", timeoutMs: 50 });
-    expect(valueOf(await rig.run({ callable: "print", solo: true }))).toBe("1");
+    expect(valueText(await rig.run({ callable: "print", solo: true }))).toBe("1");
   });
 });
 
@@ -319,7 +319,7 @@ describe("stop", () => {
     const delivery = rig.offer({ callable: "sleep" }, { ms: 100 });
     await waitFor("the step to run", () => rig.supervisor.metrics().inFlight === 1);
     await rig.supervisor.stop({ graceMs: 5000 });
-    expect(valueOf(await rig.outcomeOf(delivery))).toBe('"slept"');
+    expect(valueText(await rig.outcomeOf(delivery))).toBe('"slept"');
   });
 
   it("gives back what does not finish, and leaves no process", async () => {

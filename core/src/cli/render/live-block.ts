@@ -13,7 +13,9 @@ export class LiveBlock {
 
   draw(lines: readonly string[]): void {
     if (lines.join("\n") === this.#lines.join("\n")) return;
-    this.#stream.write(UP_AND_CLEAR(this.#lines.length) + lines.map((line) => `${line}\n`).join(""));
+    this.#stream.write(
+      UP_AND_CLEAR(this.#lines.length) + lines.map((line) => `${line}\n`).join(""),
+    );
     this.#lines = lines;
   }
 

@@ -20,7 +20,8 @@ const MAX_NAME = 40;
 export function renderStepTree(steps: readonly StepRow[], options: StepTreeOptions): string[] {
   const depths = depthsOf(steps);
   const shown = mostTelling(steps, options.maxLines);
-  const indent = (step: StepRow): string => "  ".repeat(Math.min(depths.get(step.ordinal) ?? 0, MAX_INDENT));
+  const indent = (step: StepRow): string =>
+    "  ".repeat(Math.min(depths.get(step.ordinal) ?? 0, MAX_INDENT));
   const labels = shown.map((step) => indent(step) + clip(printable(step.name), MAX_NAME));
   const labelWidth = Math.max(0, ...labels.map((label) => label.length));
   const byOrdinal = new Map(steps.map((step) => [step.ordinal, step]));
@@ -46,7 +47,13 @@ export function describeStep(
     step.attempts > 1 || step.state === "waiting_for_retry"
       ? `attempt ${step.attempts} of ${step.max_attempts}`
       : "";
-  return [step.state, durationOf(step, options.nowMs), language ?? "", attempt, noteOf(step, byOrdinal, options.nowMs)]
+  return [
+    step.state,
+    durationOf(step, options.nowMs),
+    language ?? "",
+    attempt,
+    noteOf(step, byOrdinal, options.nowMs),
+  ]
     .filter((part) => part !== "")
     .join("  ");
 }
@@ -58,11 +65,7 @@ function durationOf(step: StepRow, nowMs: number): string {
   return step.execution_ms === null ? "" : formatDuration(step.execution_ms);
 }
 
-function noteOf(
-  step: StepRow,
-  byOrdinal: ReadonlyMap<number, StepRow>,
-  nowMs: number,
-): string {
+function noteOf(step: StepRow, byOrdinal: ReadonlyMap<number, StepRow>, nowMs: number): string {
   if (step.state === "pending") {
     const missing = step.dependencies
       .map((ordinal) => byOrdinal.get(ordinal))
@@ -82,7 +85,9 @@ function isDone({ state }: StepRow): boolean {
   return state === "complete" || state === "resolved_manually";
 }
 
-const SYMBOLS: Readonly<Record<string, readonly [string, "green" | "red" | "yellow" | "blue" | "dim"]>> = {
+const SYMBOLS: Readonly<
+  Record<string, readonly [string, "green" | "red" | "yellow" | "blue" | "dim"]>
+> = {
   complete: ["✓", "green"],
   resolved_manually: ["✓", "green"],
   error: ["✗", "red"],
@@ -104,7 +109,10 @@ function dimIfIdle(text: string, { state }: StepRow, palette: Palette): string {
 function depthsOf(steps: readonly StepRow[]): Map<number, number> {
   const depths = new Map<number, number>();
   for (const { ordinal, dependencies } of steps) {
-    depths.set(ordinal, Math.max(-1, ...dependencies.map((parent) => depths.get(parent) ?? -1)) + 1);
+    depths.set(
+      ordinal,
+      Math.max(-1, ...dependencies.map((parent) => depths.get(parent) ?? -1)) + 1,
+    );
   }
   return depths;
 }
@@ -119,7 +127,9 @@ function mostTelling(steps: readonly StepRow[], maxLines: number): readonly Step
     return place === -1 ? TELLING.length : place;
   };
   const room = Math.max(1, maxLines - 1); // one line counts the others
-  const kept = new Set([...steps].sort((a, b) => rank(a) - rank(b) || a.ordinal - b.ordinal).slice(0, room));
+  const kept = new Set(
+    [...steps].sort((a, b) => rank(a) - rank(b) || a.ordinal - b.ordinal).slice(0, room),
+  );
   return steps.filter((step) => kept.has(step));
 }
 

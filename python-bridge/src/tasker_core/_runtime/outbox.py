@@ -51,6 +51,20 @@ class Outbox:
             finally:
                 lock.release()
 
+    def post_last(self, frame: bytes) -> None:
+        """Write everything and then `frame`, waiting for a writer at work; close after it.
+
+        Gives up after two seconds, when the host has stopped reading.
+        """
+        self._pending.append(frame)
+        if self._lock.acquire(timeout=2.0):
+            try:
+                if self._pending:
+                    self._write_pending()
+            finally:
+                self._lock.release()
+        self.close()
+
     def close(self) -> None:
         """Discard everything from now on."""
         self.closed = True

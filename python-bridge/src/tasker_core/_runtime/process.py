@@ -286,7 +286,7 @@ class HandlerProcess:
         if self._exit_code is None:
             self._exit_code = 1
             bye = encode_message({"type": "bye", "reason": clip_message(reason), "code": code})
-            self._housekeeper.submit(lambda: self._outbox.post(bye))
+            self._housekeeper.submit(lambda: self._outbox.post_last(bye))
 
     # Working and answering: any thread.
 
@@ -351,7 +351,7 @@ class HandlerProcess:
     def _leave(self, reason: str) -> None:
         if self._exit_code is None:
             self._logs.flush()
-            self._outbox.post(encode_message({"type": "bye", "reason": reason}))
+            self._outbox.post_last(encode_message({"type": "bye", "reason": reason}))
             self._exit_code = 0
             # Wakes the reader, which then ends the process.
             self._channel.end()
@@ -372,7 +372,7 @@ class HandlerProcess:
         done = threading.Event()
         # Behind whatever the housekeeper still has to say.
         self._housekeeper.submit(done.set)
-        done.wait(1.0)
+        done.wait(3.0)
         self._outbox.close()
         deadline = time.monotonic() + EXIT_SECONDS - 1.0
         while self._in_flight and time.monotonic() < deadline:

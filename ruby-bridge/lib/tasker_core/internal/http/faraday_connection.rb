@@ -5,12 +5,15 @@ module TaskerCore
     module Http
       # Builds a Faraday connection and sends requests through it.
       module FaradayConnection
+        # The first with JSON requests and responses of its own.
+        OLDEST = '1.10'
+
         module_function
 
-        # @return [Boolean] whether the application has Faraday
+        # @return [Boolean] whether the application has a Faraday that is new enough
         def available?
           require 'faraday'
-          true
+          Gem::Version.new(::Faraday::VERSION) >= Gem::Version.new(OLDEST)
         rescue LoadError
           false
         end
