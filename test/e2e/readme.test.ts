@@ -20,7 +20,14 @@ test("the README's command runs the README's workflow", async () => {
   const args = words.map((word) => word.replace(/^'|'$/g, ""));
   const { stdout } = await run(
     process.execPath,
-    ["--conditions=@tasker-core/source", "--import", "tsx", "core/src/cli/main.ts", ...args, "--json"],
+    [
+      "--conditions=@tasker-core/source",
+      "--import",
+      "tsx",
+      "core/src/cli/main.ts",
+      ...args,
+      "--json",
+    ],
     { cwd: root, env: { ...process.env, DATABASE_URL: database.url } },
   );
   expect(stdout).toContain("Hello, Ada! (8 letters)");

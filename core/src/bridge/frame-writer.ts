@@ -1,16 +1,21 @@
 import type { Duplex } from "node:stream";
-import { encodeHead } from "@tasker-core/sdk/protocol";
+import { encodeHead, measureHead, writeHead } from "@tasker-core/sdk/protocol";
 
 /** Up to here one copy into one buffer is cheaper than a vector of small ones. */
 const ONE_WRITE_BYTES = 64 * 1024;
 /** Above this much unsent, the reader on the other side is behind: stop dispatching. */
 const CONGESTED_BYTES = 1024 * 1024;
 
+interface WaitingFrame {
+  readonly headerText: string;
+  readonly body: Uint8Array | null;
+}
+
 /** Collects the frames of one turn of the event loop and writes them together: a system call costs more than a frame. */
 export class FrameWriter {
   readonly #stream: Duplex;
   readonly #beforeFlush: () => void;
-  #parts: Uint8Array[] = [];
+  #frames: WaitingFrame[] = [];
   #bytes = 0;
   #isScheduled = false;
 
@@ -24,14 +29,11 @@ export class FrameWriter {
     return this.#bytes + this.#stream.writableLength > CONGESTED_BYTES;
   }
 
+  /** @throws RangeError when header or frame exceed what any reader accepts. */
   write(headerText: string, body: Uint8Array | null): void {
-    const head = encodeHead(headerText, body?.byteLength ?? 0);
-    this.#parts.push(head);
-    this.#bytes += head.byteLength;
-    if (body !== null && body.byteLength > 0) {
-      this.#parts.push(body);
-      this.#bytes += body.byteLength;
-    }
+    const bodyLength = body?.byteLength ?? 0;
+    this.#bytes += measureHead(headerText, bodyLength) + bodyLength;
+    this.#frames.push({ headerText, body });
     this.schedule();
   }
 
@@ -44,18 +46,36 @@ export class FrameWriter {
   flush(): void {
     this.#beforeFlush();
     this.#isScheduled = false;
-    const parts = this.#parts;
+    const frames = this.#frames;
     const bytes = this.#bytes;
-    if (parts.length === 0) return;
-    this.#parts = [];
+    if (frames.length === 0) return;
+    this.#frames = [];
     this.#bytes = 0;
     if (!this.#stream.writable) return;
-    if (bytes <= ONE_WRITE_BYTES) {
-      this.#stream.write(parts.length === 1 ? parts[0] : Buffer.concat(parts, bytes));
-      return;
-    }
+    if (bytes <= ONE_WRITE_BYTES) this.#stream.write(joined(frames, bytes));
+    else this.#writeVector(frames);
+  }
+
+  /** Large bodies are not copied. */
+  #writeVector(frames: readonly WaitingFrame[]): void {
     this.#stream.cork();
-    for (const part of parts) this.#stream.write(part);
+    for (const { headerText, body } of frames) {
+      this.#stream.write(encodeHead(headerText, body?.byteLength ?? 0));
+      if (body !== null && body.byteLength > 0) this.#stream.write(body);
+    }
     this.#stream.uncork();
   }
+}
+
+/** One buffer for all, filled in place: a small buffer per frame was a third of the garbage. */
+function joined(frames: readonly WaitingFrame[], bytes: number): Buffer {
+  const batch = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const { headerText, body } of frames) {
+    at = writeHead(batch, at, headerText, body?.byteLength ?? 0);
+    if (body === null) continue;
+    batch.set(body, at);
+    at += body.byteLength;
+  }
+  return batch;
 }

@@ -9,6 +9,7 @@ import type {
 } from "@tasker-core/sdk/protocol";
 import type {
   CancelReason,
+  CompletionVerdict,
   FfiDispatchChannel,
   StepDelivery,
   StepOutcome,
@@ -131,9 +132,18 @@ export class PeerSession {
       );
       return;
     }
+    try {
+      connection.send(stepHeader(delivery, pool), body);
+    } catch (error) {
+      const message = `The names and ids of step \`${delivery.stepName}\` do not fit a frame: ${messageOf(error)}`;
+      this.#fail(
+        delivery,
+        hostFailure("payload_too_large", "payload_too_large", message, PERMANENT),
+      );
+      return;
+    }
     this.#table.add(delivery);
     if (delivery.solo) this.#soloId = delivery.deliveryId;
-    connection.send(stepHeader(delivery, pool), body);
   }
 
   /** Asks the handler to stop; without an answer within the grace, the host answers for it. */
@@ -348,27 +358,32 @@ export class PeerSession {
     outcome: StepOutcome,
     ackKind: "result" | "error" | "checkpoint" | null,
   ): void {
-    const { channel, connection, logger, onRoom } = this.#options;
-    const id = entry.delivery.deliveryId;
     entry.isAnswered = true;
     this.#answeredCount++;
-    const acknowledge = (status: "committed" | "stale" | "rejected"): void => {
+    void this.#complete(entry, outcome, ackKind); // It reports its own failure.
+  }
+
+  /** One async function, because a chain of `then`, `catch` and `finally` showed up in profiles. */
+  async #complete(
+    entry: InFlight,
+    outcome: StepOutcome,
+    ackKind: "result" | "error" | "checkpoint" | null,
+  ): Promise<void> {
+    const { channel, connection, logger, onRoom } = this.#options;
+    const id = entry.delivery.deliveryId;
+    const acknowledge = (status: CompletionVerdict): void => {
       if (ackKind !== null) connection.ack({ id, kind: ackKind, status });
     };
-    // The slot is free only when the answer is in the sink: a slow database thereby slows dispatching.
-    channel
-      .complete(id, outcome, this.workerName, acknowledge)
-      .then((wasHeld) => {
-        if (!wasHeld) acknowledge("stale");
-      })
-      .catch((error: unknown) =>
-        logger.error({ err: error, delivery_id: id }, "completion not taken"),
-      )
-      .finally(() => {
-        if (this.#table.get(id) === entry) this.#table.finish(id);
-        if (this.#soloId === id) this.#soloId = null;
-        onRoom();
-      });
+    try {
+      const wasHeld = await channel.complete(id, outcome, this.workerName, acknowledge);
+      if (!wasHeld) acknowledge("stale");
+    } catch (error) {
+      logger.error({ err: error, delivery_id: id }, "completion not taken");
+    }
+    // Only now: a slow database keeps the slot, and thereby slows dispatching.
+    if (this.#table.get(id) === entry) this.#table.finish(id);
+    if (this.#soloId === id) this.#soloId = null;
+    onRoom();
   }
 
   #fail(delivery: StepDelivery, outcome: StepOutcome): void {

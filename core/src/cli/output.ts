@@ -87,7 +87,10 @@ function plain(value: unknown): unknown {
   return value;
 }
 
-/** Only what JSON can hold: context of an error may have anything. */
+/** Only what JSON can hold, with keys as everywhere in the answers: context of an error may have anything. */
 function plainDetails(details: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(plain(details))) as Record<string, unknown>;
+  const held = JSON.parse(JSON.stringify(plain(details))) as Record<string, unknown>;
+  const snakeCase = (key: string): string =>
+    key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(held).map(([key, value]) => [snakeCase(key), value]));
 }

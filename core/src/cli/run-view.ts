@@ -28,8 +28,9 @@ function liveView(output: Output): RunView {
         palette,
         nowMs: Date.now(),
         languageOf,
-        width: stdout.columns ?? 80,
-        maxLines: Math.max(3, (stdout.rows ?? 24) - 3),
+        // A terminal that does not know its size says 0.
+        width: stdout.columns || 80,
+        maxLines: Math.max(3, (stdout.rows || 24) - 3),
       });
       block.draw([palette.bold(title), ...tree]);
     },

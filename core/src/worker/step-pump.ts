@@ -1,30 +1,21 @@
-import type {
-  CompletionChannel,
-  StepCompletion,
-  StepFailure,
-  StepSuccess,
-} from "../channels/index.js";
+import type { CompletionChannel } from "../channels/index.js";
 import {
   claimSteps,
   markWorkerIdle,
-  type ReleasedStep,
-  releaseSteps,
   type StepReport,
   type TickOutcome,
   tick,
   wakeIdleWorkers,
 } from "../db/functions/index.js";
-import { isDataError, type PumpLink } from "../db/index.js";
-import { messageOf } from "../errors/index.js";
+import type { PumpLink } from "../db/index.js";
 import { Listeners } from "../lib/listeners.js";
 import { WakeSignal } from "../lib/wake-signal.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
-import { ordinalOf } from "../model/step-identity.js";
 import type { Logger } from "../observability/index.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { Ledger } from "./ledger.js";
 import type { PoolSet } from "./pool-set.js";
-import { reportOf } from "./step-report.js";
+import { type Committed, ResultWriter } from "./result-writer.js";
 import type { TaskCache } from "./task-cache.js";
 
 export interface PumpSettings {
@@ -55,14 +46,6 @@ export interface PumpDeps {
   readonly logger: Logger;
 }
 
-/** A result ready for the database, with whom to tell. */
-interface Entry {
-  readonly completion: StepCompletion;
-  readonly report: StepReport;
-  /** Our own words in place of a result that could not be stored. */
-  readonly isReplacement: boolean;
-}
-
 /**
  * The heart of a fused host: one call after the other, each with everything that has arrived meanwhile. Results go in,
  * what they made ready comes back leased and goes to the channels; between results it scans the queues.
@@ -81,16 +64,22 @@ export class StepPump {
   /** This host has asked for a wake-up, and nobody has taken it up yet. */
   #isMarkedIdle = false;
   #nextTimerAt = 0;
-  #counts = { ticks: 0, scans: 0, committed: 0, stale: 0, rejected: 0, released: 0 };
+  readonly #writer: ResultWriter;
+  #ticks = 0;
+  #scans = 0;
 
   constructor(deps: PumpDeps) {
     this.#deps = deps;
+    this.#writer = new ResultWriter({
+      ...deps,
+      commit: (reports) => this.#tick(reports, performance.now() >= this.#nextTimerAt),
+    });
   }
 
   get counts(): Readonly<
     Record<"ticks" | "scans" | "committed" | "stale" | "rejected" | "released", number>
   > {
-    return this.#counts;
+    return { ticks: this.#ticks, scans: this.#scans, ...this.#writer.counts };
   }
 
   /** Called after the commit in which a task came to rest: complete, blocked_by_failures or error. */
@@ -152,9 +141,9 @@ export class StepPump {
   async #turn(): Promise<boolean> {
     const { completions, settings, pools } = this.#deps;
     const batch = completions.takeAll(settings.batchSize);
-    const isTimerDue = performance.now() >= this.#nextTimerAt;
     let hasWorked = batch.length > 0;
-    if (batch.length > 0 || isTimerDue) await this.#tick(batch, isTimerDue);
+    if ((await this.#writer.write(batch)) > 0) this.#isScanWanted = true;
+    if (performance.now() >= this.#nextTimerAt) (await this.#tick([], true)).handOut();
     if (this.#isScanWanted && this.#isTakingWork && pools.hasRoom) {
       hasWorked = (await this.#scan()) || hasWorked;
     }
@@ -187,141 +176,29 @@ export class StepPump {
     await link.call((db) => markWorkerIdle(db, workerId, namespaces));
   }
 
-  async #tick(batch: readonly StepCompletion[], isTimerDue: boolean): Promise<void> {
-    const entries: Entry[] = [];
-    const losses: StepCompletion[] = [];
-    for (const completion of batch) {
-      const entry = this.#entryOf(completion);
-      if (entry === undefined) losses.push(completion);
-      else entries.push(entry);
-    }
-    if (losses.length > 0) await this.#release(losses);
-    for (const group of uniqueSteps(entries)) await this.#report(group, isTimerDue);
-    if (entries.length === 0 && isTimerDue) await this.#report([], true);
-  }
-
-  /** Undefined for a delivery that was lost and may run again. */
-  #entryOf(completion: StepCompletion): Entry | undefined {
-    const { outcome, delivery } = completion;
-    if (outcome.outcome !== "lost") {
-      this.#deps.pools.observe(delivery.pool, outcome.executionMs);
-      return entryWith(completion, outcome);
-    }
-    const template = this.#deps.registry.get(
-      this.#deps.cache.task(delivery.taskId)?.templateId ?? -1,
-    );
-    const redeliver = template?.steps[ordinalOf(delivery.stepId)]?.redeliver ?? true;
-    if (redeliver || outcome.reason === "drained") return undefined;
-    const failure = rejectedOutcome(
-      "worker_lost",
-      `${outcome.message}; the step is marked redeliver: false`,
-    );
-    return entryWith(completion, failure);
-  }
-
-  /** Sends results; when the database blames their data, halves the batch until the culprit stands alone. */
-  async #report(entries: readonly Entry[], isTimerDue: boolean): Promise<void> {
+  /** One commit: results in, what they made ready out, due retries woken. */
+  async #tick(reports: readonly StepReport[], isTimerDue: boolean): Promise<Committed> {
     const { link, pools, workerId, settings } = this.#deps;
     // Each result gives a slot back and may make several steps ready; a quarter of the room is kept for a scan.
-    const wanted = this.#isTakingWork ? entries.length * 2 + 16 : 0;
+    const wanted = this.#isTakingWork ? reports.length * 2 + 16 : 0;
     const routes = pools.reserve(wanted, this.#isScanWanted ? 0.75 : 1);
-    this.#counts.ticks += 1;
+    this.#ticks += 1;
     try {
       const outcome = await link.call((db) =>
         tick(db, {
           workerId,
-          reports: entries.map((entry) => entry.report),
+          reports,
           routes,
           leaseMs: settings.leaseMs,
           timerLimit: isTimerDue ? settings.timerLimit : 0,
         }),
       );
       if (isTimerDue) this.#nextTimerAt = performance.now() + settings.timerPollMs;
-      this.#settle(entries, outcome);
-      this.#apply(outcome, () => pools.giveBack(routes));
+      return { outcome, handOut: () => this.#apply(outcome, () => pools.giveBack(routes)) };
     } catch (error) {
       pools.giveBack(routes);
-      if (isDataError(error)) await this.#split(entries, isTimerDue, error);
-      else this.#giveUp(entries, error);
+      throw error;
     }
-  }
-
-  async #split(entries: readonly Entry[], isTimerDue: boolean, error: unknown): Promise<void> {
-    const [first] = entries;
-    if (entries.length > 1) {
-      const middle = Math.ceil(entries.length / 2);
-      await this.#report(entries.slice(0, middle), isTimerDue);
-      await this.#report(entries.slice(middle), isTimerDue);
-    } else if (first === undefined || first.isReplacement) {
-      this.#giveUp(entries, error);
-    } else {
-      this.#counts.rejected += 1;
-      const { completion } = first;
-      const failure = rejectedOutcome(
-        "invalid_result",
-        `The database refused the result of step \`${completion.delivery.stepName}\`: ${messageOf(error)}`,
-      );
-      const report = reportOf(completion, failure);
-      await this.#report([{ completion, report, isReplacement: true }], isTimerDue);
-    }
-  }
-
-  /** Nothing more can be done with these here: their leases end, and the steps come back. */
-  #giveUp(entries: readonly Entry[], error: unknown): void {
-    const { ledger, logger } = this.#deps;
-    for (const { completion, report } of entries) {
-      ledger.remove(report.stepId, report.token);
-      completion.settled("rejected");
-    }
-    logger.error({ err: error, steps: entries.length }, "results could not be stored");
-  }
-
-  #settle(entries: readonly Entry[], outcome: TickOutcome): void {
-    const { ledger, cache, logger } = this.#deps;
-    const verdicts = new Map(outcome.verdicts.map((verdict) => [verdict.stepId, verdict.status]));
-    for (const { completion, report } of entries) {
-      const status = verdicts.get(report.stepId) ?? "stale";
-      this.#counts[status] += 1;
-      if (status === "committed" && report.verdict === 0) {
-        const epoch = cache.task(completion.delivery.taskId)?.dataEpoch ?? 0;
-        cache.keepResult(report.stepId, epoch, Buffer.from(report.body).toString("utf8"));
-      }
-      if (status === "stale") {
-        logger.warn(
-          { step_uuid: completion.delivery.stepUuid, token: report.token },
-          `a late result of step ${completion.delivery.stepName} was refused: its lease had moved on`,
-        );
-      }
-      ledger.remove(report.stepId, report.token);
-      completion.settled(status);
-    }
-  }
-
-  async #release(losses: readonly StepCompletion[]): Promise<void> {
-    const { link, ledger } = this.#deps;
-    const released = losses.map(({ delivery, outcome }): ReleasedStep => {
-      const died = outcome.outcome === "lost" && outcome.reason === "worker_lost";
-      const alone = outcome.outcome === "lost" && outcome.alone;
-      return {
-        stepId: delivery.stepId,
-        token: Number(delivery.leaseToken),
-        isDeath: died && alone,
-        isSuspect: died,
-      };
-    });
-    try {
-      this.#counts.released += await link.call((db) => releaseSteps(db, released));
-    } catch (error) {
-      this.#deps.logger.error(
-        { err: error },
-        "lost deliveries were not given back; their leases end",
-      );
-    }
-    for (const { delivery, settled } of losses) {
-      ledger.remove(delivery.stepId, Number(delivery.leaseToken));
-      settled("stale");
-    }
-    this.#isScanWanted = true;
   }
 
   /** True when it brought something. */
@@ -332,7 +209,7 @@ export class StepPump {
     if (namespaceIds.length === 0) return false;
     const routes = pools.reserve(settings.batchSize, 1);
     const limit = Math.max(1, Math.min(settings.batchSize, sum(routes.free)));
-    this.#counts.scans += 1;
+    this.#scans += 1;
     try {
       const outcome = await link.call((db) =>
         claimSteps(db, {
@@ -384,48 +261,6 @@ export class StepPump {
   #namespaceIds(): number[] {
     return [...this.#deps.registry.namespaces().keys()];
   }
-}
-
-function entryWith(completion: StepCompletion, outcome: StepSuccess | StepFailure): Entry {
-  try {
-    return { completion, report: reportOf(completion, outcome), isReplacement: false };
-  } catch (error) {
-    const failure = rejectedOutcome(
-      "invalid_result",
-      `The answer of step \`${completion.delivery.stepName}\` cannot be read: ${messageOf(error)}`,
-    );
-    return { completion, report: reportOf(completion, failure), isReplacement: true };
-  }
-}
-
-function rejectedOutcome(errorType: string, message: string): StepFailure & { outcome: "failure" } {
-  return {
-    outcome: "failure",
-    kind: "invalid_result",
-    errorType,
-    errorCode: null,
-    message,
-    retryable: false,
-    retryAfterMs: null,
-    statusCode: null,
-    detail: null,
-    executionMs: 0,
-  };
-}
-
-/** Groups in which no step occurs twice: two answers for one step, of an old and a new lease, go in two calls. */
-function uniqueSteps(entries: readonly Entry[]): Entry[][] {
-  const groups: { ids: Set<bigint>; entries: Entry[] }[] = [];
-  for (const entry of entries) {
-    let group = groups.find((candidate) => !candidate.ids.has(entry.report.stepId));
-    if (group === undefined) {
-      group = { ids: new Set(), entries: [] };
-      groups.push(group);
-    }
-    group.ids.add(entry.report.stepId);
-    group.entries.push(entry);
-  }
-  return groups.map((group) => group.entries);
 }
 
 function sum(values: readonly number[]): number {

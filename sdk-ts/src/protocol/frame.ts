@@ -32,13 +32,32 @@ export function encodeFrame(header: object, body: Uint8Array = NOTHING): Uint8Ar
 
 /** Prefix and header of a frame whose body has `bodyLength` bytes. */
 export function encodeHead(headerText: string, bodyLength: number): Buffer {
+  const head = Buffer.allocUnsafe(measureHead(headerText, bodyLength));
+  writeHead(head, 0, headerText, bodyLength);
+  return head;
+}
+
+/**
+ * How many bytes prefix and header take.
+ * @throws RangeError when header or frame exceed what any reader accepts.
+ */
+export function measureHead(headerText: string, bodyLength: number): number {
   const headerLength = Buffer.byteLength(headerText);
   assertEncodable(headerLength, bodyLength);
-  const head = Buffer.allocUnsafe(PREFIX + headerLength);
-  head.writeUInt32BE(4 + headerLength + bodyLength, 0);
-  head.writeUInt32BE(headerLength, 4);
-  head.write(headerText, PREFIX, "utf8");
-  return head;
+  return PREFIX + headerLength;
+}
+
+/** Writes prefix and header at `at`, into room that {@link measureHead} gave. Returns the position after them. */
+export function writeHead(
+  target: Buffer,
+  at: number,
+  headerText: string,
+  bodyLength: number,
+): number {
+  const headerLength = target.write(headerText, at + PREFIX, "utf8");
+  target.writeUInt32BE(4 + headerLength + bodyLength, at);
+  target.writeUInt32BE(headerLength, at + 4);
+  return at + PREFIX + headerLength;
 }
 
 function assertEncodable(headerLength: number, bodyLength: number): void {
@@ -76,38 +95,37 @@ export class FrameDecoder {
   /** Yields what the chunk completes, in order. After `bad_frame` nothing more is read. */
   push(chunk: Uint8Array): DecodedFrame[] {
     const out: DecodedFrame[] = [];
-    let rest: Buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    while (rest.length > 0 && !this.#dead) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let at = 0;
+    while (at < bytes.length && !this.#dead) {
       if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, rest.length);
+        const skipped = Math.min(this.#skip, bytes.length - at);
         this.#skip -= skipped;
-        rest = rest.subarray(skipped);
+        at += skipped;
       } else if (this.#collected > 0) {
-        rest = this.#fill(rest, out);
+        at = this.#fill(bytes, at, out);
       } else {
-        const used = this.#read(rest, out);
-        rest = rest.subarray(used);
-        if (used === 0 && !this.#dead) rest = this.#fill(rest, out);
+        const used = this.#read(bytes, at, bytes.length, out);
+        at = used === 0 && !this.#dead ? this.#fill(bytes, at, out) : at + used;
       }
     }
     return out;
   }
 
   /** Adds to the collected frame only what it still needs, so that what follows stays a view. */
-  #fill(rest: Buffer, out: DecodedFrame[]): Buffer {
+  #fill(bytes: Buffer, at: number, out: DecodedFrame[]): number {
     const needed = bytesNeeded(this.#collect, this.#collected, this.maxFrame);
-    const taken = Math.min(needed - this.#collected, rest.length);
+    const taken = Math.min(needed - this.#collected, bytes.length - at);
     this.#reserve(this.#collected + taken, needed);
-    rest.copy(this.#collect, this.#collected, 0, taken);
+    bytes.copy(this.#collect, this.#collected, at, at + taken);
     this.#collected += taken;
-    const whole = this.#collect.subarray(0, this.#collected);
-    const used = this.#read(whole, out);
+    const used = this.#read(this.#collect, 0, this.#collected, out);
     if (used > 0 || this.#dead) {
       // Yielded bodies are views into this buffer, so it cannot be used again.
       this.#collect = Buffer.alloc(0);
       this.#collected = 0;
     }
-    return rest.subarray(taken);
+    return at + taken;
   }
 
   #reserve(size: number, needed: number): void {
@@ -118,56 +136,61 @@ export class FrameDecoder {
     this.#collect = grown;
   }
 
-  /** Reads one frame at the start of `bytes`. Returns the bytes used, 0 when more are needed. */
-  #read(bytes: Buffer, out: DecodedFrame[]): number {
-    const size = frameSize(bytes, bytes.length);
-    if (size === "impossible") {
+  /** Reads one frame from `bytes[start..end)`. Returns the bytes used, 0 when more are needed. */
+  #read(bytes: Buffer, start: number, end: number, out: DecodedFrame[]): number {
+    const state = frameState(bytes, start, end);
+    if (state === IMPOSSIBLE) {
       this.#dead = true;
-      out.push({ kind: "bad_frame", excerpt: escapeBytes(bytes.subarray(0, 64)) });
+      const excerpt = escapeBytes(bytes.subarray(start, Math.min(end, start + 64)));
+      out.push({ kind: "bad_frame", excerpt });
       return 0;
     }
-    if (size === null) return 0;
-    const headerEnd = PREFIX + size.headerLength;
-    const end = 4 + size.length;
-    if (size.length > this.maxFrame) {
-      if (bytes.length < headerEnd) return 0;
-      const header = parseHeader(bytes.subarray(PREFIX, headerEnd));
-      out.push({ kind: "too_large", header, length: size.length });
-      const used = Math.min(end, bytes.length);
-      this.#skip = end - used;
+    if (state === INCOMPLETE) return 0;
+    const length = bytes.readUInt32BE(start);
+    const headerEnd = start + PREFIX + bytes.readUInt32BE(start + 4);
+    const frameEnd = start + 4 + length;
+    if (length > this.maxFrame) {
+      if (end < headerEnd) return 0;
+      out.push({
+        kind: "too_large",
+        header: parseHeader(bytes, start + PREFIX, headerEnd),
+        length,
+      });
+      const used = Math.min(frameEnd, end) - start;
+      this.#skip = frameEnd - start - used;
       return used;
     }
-    if (bytes.length < end) return 0;
-    const header = parseHeader(bytes.subarray(PREFIX, headerEnd));
-    if (header === null) out.push({ kind: "bad_header", length: size.length });
-    else out.push({ kind: "frame", header, body: bytes.subarray(headerEnd, end) });
-    return end;
+    if (end < frameEnd) return 0;
+    const header = parseHeader(bytes, start + PREFIX, headerEnd);
+    if (header === null) out.push({ kind: "bad_header", length });
+    else out.push({ kind: "frame", header, body: bytes.subarray(headerEnd, frameEnd) });
+    return frameEnd - start;
   }
 }
 
 /** How many bytes, from the start of the frame, the next decision needs. */
 function bytesNeeded(bytes: Buffer, available: number, maxFrame: number): number {
-  const size = frameSize(bytes, available);
-  if (size === null || size === "impossible") return available < 4 ? 4 : PREFIX;
-  return size.length > maxFrame ? PREFIX + size.headerLength : 4 + size.length;
+  if (frameState(bytes, 0, available) !== KNOWN) return available < 4 ? 4 : PREFIX;
+  const length = bytes.readUInt32BE(0);
+  return length > maxFrame ? PREFIX + bytes.readUInt32BE(4) : 4 + length;
 }
 
-function frameSize(
-  bytes: Buffer,
-  available: number,
-): { length: number; headerLength: number } | "impossible" | null {
-  if (available < 1) return null;
+// Numbers, not an object with both lengths: this runs for every frame.
+const IMPOSSIBLE = 0;
+const INCOMPLETE = 1;
+const KNOWN = 2;
+
+/** Whether both lengths are there, and make sense as far as they are. */
+function frameState(bytes: Buffer, start: number, end: number): number {
   // A frame's first byte is at most 0x04; anything printed by accident is above.
-  if (bytes[0]! > 0x04) return "impossible";
-  if (available < 4) return null;
-  const length = bytes.readUInt32BE(0);
-  if (length > ABSOLUTE_MAX_FRAME || length < 5) return "impossible";
-  if (available < PREFIX) return null;
-  const headerLength = bytes.readUInt32BE(4);
-  if (headerLength < 1 || headerLength > MAX_HEADER || headerLength > length - 4) {
-    return "impossible";
-  }
-  return { length, headerLength };
+  if (end > start && bytes[start]! > 0x04) return IMPOSSIBLE;
+  if (end - start < 4) return INCOMPLETE;
+  const length = bytes.readUInt32BE(start);
+  if (length > ABSOLUTE_MAX_FRAME || length < 5) return IMPOSSIBLE;
+  if (end - start < PREFIX) return INCOMPLETE;
+  const headerLength = bytes.readUInt32BE(start + 4);
+  const isPossible = headerLength >= 1 && headerLength <= MAX_HEADER && headerLength <= length - 4;
+  return isPossible ? KNOWN : IMPOSSIBLE;
 }
 
 /** Printable ASCII as it is, everything else as `\xNN`: safe in a log line. */

@@ -1,4 +1,4 @@
-import { Buffer, isUtf8 } from "node:buffer";
+import { type Buffer, isUtf8 } from "node:buffer";
 
 /** The fields of a header, read but not yet checked against its message type. */
 export interface RawHeader {
@@ -8,13 +8,16 @@ export interface RawHeader {
 
 const REPLACEMENT = "\ufffd";
 
-/** Reads a header's bytes; null when they are not one JSON object in UTF-8 with a string `type`. */
-export function parseHeader(bytes: Uint8Array): RawHeader | null {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // Not latin1 or TextDecoder: `toString` is several times faster at header size, but replaces invalid bytes
-  // silently and keeps a byte order mark, which JSON.parse then refuses.
-  const text = buffer.toString("utf8");
-  if (text.includes(REPLACEMENT) && !isUtf8(buffer)) return null;
+/** Reads a header from `bytes[start..end)`; null when it is not one JSON object in UTF-8 with a string `type`. */
+export function parseHeader(
+  bytes: Buffer,
+  start: number = 0,
+  end: number = bytes.length,
+): RawHeader | null {
+  // `toString` is several times faster than TextDecoder at header size, but replaces invalid bytes silently. A byte
+  // order mark it keeps, which JSON.parse then refuses.
+  const text = bytes.toString("utf8", start, end);
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) return null;
   return parseHeaderText(text);
 }
 

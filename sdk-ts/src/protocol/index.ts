@@ -6,7 +6,15 @@ export {
   type HeaderFault,
   type NackCode,
 } from "./check-header.js";
-export { type DecodedFrame, encodeFrame, encodeHead, escapeBytes, FrameDecoder } from "./frame.js";
+export {
+  type DecodedFrame,
+  encodeFrame,
+  encodeHead,
+  escapeBytes,
+  FrameDecoder,
+  measureHead,
+  writeHead,
+} from "./frame.js";
 export {
   buildChallenge,
   buildHello,

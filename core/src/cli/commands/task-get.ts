@@ -20,7 +20,7 @@ export async function taskGet(
   const report = await withPool(context, { needsSchema: true }, (pool) =>
     loadTaskReport(pool, uuid),
   );
-  output.print(renderTaskReport(report, output.palette, output.stdout.columns ?? 120));
+  output.print(renderTaskReport(report, output.palette, output.stdout.columns || 120));
   output.json(reportJson(report));
   return EXIT.ok;
 }

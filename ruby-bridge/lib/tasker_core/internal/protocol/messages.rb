@@ -35,10 +35,15 @@ module TaskerCore
         RECORD = lambda do |required, optional = {}|
           lambda do |value|
             next false unless Hash === value
-            next :missing unless required.each_key.all? { |key| value.key?(key) }
 
-            required.all? { |key, rule| rule.call(value[key]) } &&
-              optional.all? { |key, rule| value[key].nil? || rule.call(value[key]) }
+            required.each_pair do |key, rule|
+              field = value[key]
+              next if rule.call(field) == true
+
+              return required.keys.all? { |name| value.key?(name) } ? false : :missing
+            end
+            optional.each_pair { |key, rule| return false unless value[key].nil? || rule.call(value[key]) }
+            true
           end
         end
 
@@ -128,12 +133,9 @@ module TaskerCore
             return ['unsupported', "message type #{header['type'].inspect} is not for a #{to}"]
           end
 
-          shape.required.each_key do |key|
-            return ['missing_field', "#{header['type']}.#{key} is missing"] unless header.key?(key)
-          end
           shape.required.each_pair do |key, rule|
             verdict = rule.call(header[key])
-            return refusal(header, key, verdict) unless verdict == true
+            return missing(header, shape) || refusal(header, key, verdict) unless verdict == true
           end
           shape.optional.each_pair do |key, rule|
             next if (value = header[key]).nil?
@@ -144,12 +146,18 @@ module TaskerCore
           nil
         end
 
+        # A missing field is reported before an invalid one, wherever it is; looked for only when something is wrong.
+        def missing(header, shape)
+          key = shape.required.keys.find { |name| !header.key?(name) }
+          ['missing_field', "#{header['type']}.#{key} is missing"] if key
+        end
+
         def refusal(header, key, verdict)
           return ['missing_field', "a field inside #{header['type']}.#{key} is missing"] if verdict == :missing
 
           ['invalid_field', "#{header['type']}.#{key} is invalid"]
         end
-        private_class_method :refusal
+        private_class_method :missing, :refusal
       end
     end
   end

@@ -78,18 +78,18 @@ module TaskerCore
 
         def take_ack(header)
           items = header['items']
-          @ledger.acknowledge(items.map { |item| item['id'] })
-          items.each do |item|
-            next if item['status'] == 'committed'
+          @ledger.acknowledge(items)
+          items.each { |item| note_refused(item) unless item['status'] == 'committed' }
+        end
 
-            Internal::LogOutput.write('warn', 'bridge', "the host did not store a completion: #{item['status']}",
-                                      'delivery' => item['id'], 'code' => item['code'])
-          end
+        def note_refused(item)
+          Internal::LogOutput.write('warn', 'bridge', "the host did not store a completion: #{item['status']}",
+                                    'delivery' => item['id'], 'code' => item['code'])
         end
 
         # A completion that the host does not want is settled too.
         def note_nack(header)
-          @ledger.acknowledge([header['ref_id']]) if header['ref_id']
+          @ledger.acknowledge([{'id' => header['ref_id']}]) if header['ref_id']
           Internal::LogOutput.write('warn', 'bridge', "the host refused a message: #{header['code']}: #{header['detail']}",
                                     'ref_type' => header['ref_type'], 'ref_id' => header['ref_id'])
         end

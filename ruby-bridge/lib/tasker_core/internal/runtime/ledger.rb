@@ -52,9 +52,10 @@ module TaskerCore
           true
         end
 
-        def acknowledge(ids)
+        # @param items [Array<Hash>] with the id of a delivery each, as an `ack` has them
+        def acknowledge(items)
           @lock.synchronize do
-            ids.each { |id| @unacknowledged.delete(id) }
+            items.each { |item| @unacknowledged.delete(item['id']) }
             @changed.broadcast if @waiting
           end
         end
