@@ -8,4 +8,6 @@ export default defineConfig({
   sourcemap: true,
   dts: false,
   silent: true,
+  // Old chunks would be published; declarations belong to tsc.
+  clean: ["!**/*.d.ts", "!**/*.tsbuildinfo"],
 });

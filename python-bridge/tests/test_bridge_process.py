@@ -154,12 +154,12 @@ def test_a_cancelled_step_that_has_not_started_never_runs(start_host: StartHost)
 
 
 def test_blocking_steps_run_side_by_side(start_host: StartHost) -> None:
-    host = start_host(arguments=("--slots", "8"))
+    host = start_host(arguments=("--slots", "16"))
     began = time.monotonic()
-    waiting = {host.step("reference.sleep", {"ms": 500}) for _ in range(8)}
+    waiting = {host.step("reference.sleep", {"ms": 500}) for _ in range(16)}
     while waiting:
         waiting.remove(host.read()[0]["delivery_id"])
-    assert time.monotonic() - began < 8 * 0.5 / 2
+    assert time.monotonic() - began < 16 * 0.5 / 2
 
 
 def test_a_blocked_thread_does_not_delay_others(start_host: StartHost) -> None:
@@ -265,6 +265,30 @@ def test_printing_stays_off_the_channel(start_host: StartHost) -> None:
     assert "reference.print on descriptor 1\n" in out
     assert "reference.print from a child\n" in out
     assert "reference.print on stderr\n" in err
+
+
+def test_lines_of_concurrent_steps_do_not_mix(start_host: StartHost, tmp_path: Path) -> None:
+    (tmp_path / "talk.py").write_text(
+        "import time\n"
+        "from tasker_core.step_handler import inputs, step_handler\n"
+        "@step_handler('talk')\n"
+        "@inputs('word')\n"
+        "def talk(word):\n"
+        "    for _ in range(20):\n"
+        "        print(word, end='')\n"
+        "        time.sleep(0.001)\n"
+        "        print(word)\n"
+        "    print('partial', end='', flush=True)\n"
+        "    print()\n"
+    )
+    host = start_host(handlers=tmp_path / "talk.py", arguments=("--slots", "4"))
+    waiting = {host.step("talk", {"word": word}) for word in "abcd"}
+    while waiting:
+        waiting.remove(host.read()[0]["delivery_id"])
+    host.send({"type": "bye", "reason": "done"})
+    assert host.wait() == 0
+    lines = host.output()[0].split("\n")
+    assert sorted(line for line in lines if len(line) == 2) == sorted(["aa", "bb", "cc", "dd"] * 20)
 
 
 def test_system_exit_fails_the_step_only(start_host: StartHost) -> None:
@@ -407,13 +431,18 @@ def test_sigterm_drains(start_host: StartHost) -> None:
 
 
 def test_end_of_the_channel_ends_the_process(start_host: StartHost) -> None:
-    host = start_host()
+    host = start_host(arguments=("--slots", "2"))
     host.step("reference.sleep", {"ms": 60_000})
     host.run("reference.echo")
+    for _ in range(5):
+        # More than can start: those that wait must not delay the end either.
+        host.step("reference.sleep", {"ms": 60_000})
+    host.send({"type": "ping", "n": 1})
+    host.expect("pong")
     host.sock.close()
     began = time.monotonic()
     assert host.wait() == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 3.5
 
 
 def test_a_deaf_handler_does_not_keep_the_process(start_host: StartHost) -> None:

@@ -183,6 +183,22 @@ def test_what_json_cannot_hold_is_refused_with_its_path(value: Any, path: str) -
 
 
 @pytest.mark.usefixtures("json_library")
+def test_damaged_texts_are_read_or_refused_and_nothing_else() -> None:
+    random.seed(11)
+    text = json.dumps({"a": [1, 2.5e10, "gr\u00fc\U0001f600"], "b": {"c": None, "d": "\\u0000"}})
+    for _ in range(5000):
+        data = bytearray(text.encode())
+        for _ in range(random.randint(1, 3)):
+            data[random.randrange(len(data))] = random.choice(b'\\"{}[]0eu-+.\x00\xff\xed')
+        try:
+            value = json_text.loads(bytes(data))
+        except json_text.JsonTextError:
+            continue
+        # What may come in may go out again.
+        assert json_text.loads(json_text.dumps(value)) == value
+
+
+@pytest.mark.usefixtures("json_library")
 def test_a_value_that_contains_itself_is_refused() -> None:
     value: list[Any] = []
     value.append(value)

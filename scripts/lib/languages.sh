@@ -10,7 +10,7 @@ ensure_languages() {
     missing="${missing:+$missing and }Ruby 3.1 or later" apt="${apt:+$apt }ruby" brew="${brew:+$brew }ruby"
   }
   if [ -n "$missing" ]; then
-    install_system_packages "$missing is missing." "$apt" "$brew"
+    install_system_packages "This needs $missing." "$apt" "$brew"
     python=$(find_python) || too_old python3 "3.10"
     ruby=$(find_ruby) || too_old ruby "3.1"
   fi

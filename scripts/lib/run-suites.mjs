@@ -36,7 +36,10 @@ for (const suite of SUITES.filter(({ name }) => names.length === 0 || names.incl
   await runSuite(suite);
 }
 judge("no process left", await leftovers(mark));
-judge("working tree unchanged", treeBefore === workingTree() ? [] : workingTree().split("\n"));
+judge(
+  "working tree unchanged",
+  workingTree().filter((line) => !treeBefore.includes(line)),
+);
 
 if (interrupted.signal.aborted) console.log(`\nInterrupted by ${interrupted.signal.reason}.`);
 console.log(`\n${passed} passed, ${failed} failed`);
@@ -76,8 +79,9 @@ function judge(what, problems) {
 
 function workingTree() {
   try {
-    return execFileSync("git", ["status", "--porcelain"], { encoding: "utf8", stdio: "pipe" });
+    const options = { encoding: "utf8", stdio: "pipe" };
+    return execFileSync("git", ["status", "--porcelain"], options).trimEnd().split("\n");
   } catch {
-    return ""; // not a checkout, or one of another user: nothing to compare
+    return []; // not a checkout, or one of another user: nothing to compare
   }
 }

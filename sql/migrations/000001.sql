@@ -539,6 +539,14 @@ as $$
   )::json
 $$;
 
+-- The step that a queue message names; null for a message that names none, which nobody can serve.
+create function tasker_core.step_id_in(p_message jsonb) returns bigint
+language sql immutable parallel safe
+as $$
+  select case when p_message ->> 'step_uuid' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    then tasker_core.step_id_of((p_message ->> 'step_uuid')::uuid) end
+$$;
+
 -- 0202_function_backoff.sql
 -- purpose: delay before the next attempt, in milliseconds, without jitter (contract/states.md section 10).
 --          p_attempts: attempts made, the failed one included.
@@ -594,8 +602,11 @@ $$;
 -- purpose: makes a namespace's worker queue and its own static functions: a function that names its table literally
 --          has a cached plan, a dynamic statement would be planned on every call.
 -- generated for namespace N:
---   _queue_N_send(step ids, task uuids, correlation ids, vt) -> message ids, in the order given
---   _queue_N_read(limit)       visible messages, oldest first, locked; messages that others hold are skipped
+--   _queue_N_send(step ids, task uuids, correlation ids, callable ids, vt) -> message ids, in the order given
+--   _queue_N_read(limit, callables)  visible messages for these callables, oldest first, locked; messages that others hold
+--                              are skipped. A message without the header `callable` (sent by somebody else) is read by all
+--   _queue_N_orphans(limit, callables, before)  as read, but for callables other than these, enqueued before
+--   _queue_N_route(ids, callables)   gives messages their header
 --   _queue_N_delete(ids)       \ both skip messages that another transaction holds: whoever holds one is about to look
 --   _queue_N_set_vt(ids, vt)   / at the step row, which this transaction has locked, and will see what it says
 -- locks: messages only. The order message -> step -> task holds because nothing here waits for a message.
@@ -611,36 +622,57 @@ begin
   v_sequence := pg_get_serial_sequence(v_table, 'msg_id');
   execute format($fn$
     create or replace function %1$s_send(
-      p_step_ids bigint[], p_task_uuids uuid[], p_correlation_ids uuid[], p_vt timestamptz
+      p_step_ids bigint[], p_task_uuids uuid[], p_correlation_ids uuid[], p_callable_ids integer[], p_vt timestamptz
     ) returns bigint[] language plpgsql set search_path to '' as $body$
     declare v_ids bigint[];
     begin
       select array_agg(nextval(%3$L::regclass)) into v_ids from generate_series(1, cardinality(p_step_ids));
-      insert into %2$s (msg_id, enqueued_at, vt, message) overriding system value
+      insert into %2$s (msg_id, enqueued_at, vt, message, headers) overriding system value
       select v_ids[i], tasker.now(), p_vt, jsonb_build_object(
         'task_uuid', p_task_uuids[i],
         'step_uuid', tasker_core.step_uuid(p_task_uuids[i], p_step_ids[i]),
-        'correlation_id', p_correlation_ids[i])
+        'correlation_id', p_correlation_ids[i]), jsonb_build_object('callable', p_callable_ids[i])
       from generate_subscripts(p_step_ids, 1) i;
       return v_ids;
     end $body$
   $fn$, v_prefix, v_table, v_sequence);
   execute format($fn$
-    create or replace function %1$s_read(p_limit integer)
-    returns table (msg_id bigint, step_id bigint, enqueued_at timestamptz)
+    create or replace function %1$s_read(p_limit integer, p_callables integer[])
+    returns table (msg_id bigint, step_id bigint)
     language plpgsql set search_path to '' as $body$
     begin
       return query
-      select q.msg_id,
-        -- A message that names no step cannot be served; null tells the claimer to archive it.
-        case when q.message ->> 'step_uuid' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-          then tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) end,
-        q.enqueued_at
+      select q.msg_id, tasker_core.step_id_in(q.message)
       from %2$s q
       where q.vt <= tasker.now()
+        and coalesce((q.headers ->> 'callable')::integer = any(p_callables), true)
       order by q.msg_id
       limit p_limit
       for update skip locked;
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_orphans(p_limit integer, p_callables integer[], p_before timestamptz)
+    returns table (msg_id bigint, step_id bigint)
+    language plpgsql set search_path to '' as $body$
+    begin
+      return query
+      select q.msg_id, tasker_core.step_id_in(q.message)
+      from %2$s q
+      where q.vt <= tasker.now() and q.enqueued_at <= p_before
+        and not (q.headers ->> 'callable')::integer = any(p_callables)
+      order by q.msg_id
+      limit p_limit
+      for update skip locked;
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_route(p_ids bigint[], p_callable_ids integer[]) returns void
+    language plpgsql set search_path to '' as $body$
+    begin
+      update %2$s q set headers = coalesce(q.headers, '{}') ||
+        jsonb_build_object('callable', p_callable_ids[array_position(p_ids, q.msg_id)])
+      where q.msg_id = any(p_ids);
     end $body$
   $fn$, v_prefix, v_table);
   execute format($fn$
@@ -862,9 +894,10 @@ begin
     v_group := array(select i from unnest(v_handed) i where p_namespace_ids[i] = v_namespace_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
-        array(select p_correlation_ids[i] from unnest(v_group) i), v_until;
+        array(select p_correlation_ids[i] from unnest(v_group) i),
+        array(select p_callable_ids[i] from unnest(v_group) i), v_until;
       return query
       update tasker_core.steps s set
         state = 'in_progress', lease_token = s.lease_token + 1, attempts = s.attempts + 1,
@@ -882,9 +915,10 @@ begin
     v_group := array(select i from unnest(v_queued) i where p_namespace_ids[i] = v_namespace_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
-        array(select p_correlation_ids[i] from unnest(v_group) i), p_now;
+        array(select p_correlation_ids[i] from unnest(v_group) i),
+        array(select p_callable_ids[i] from unnest(v_group) i), p_now;
       update tasker_core.steps s set
         state = 'enqueued', message_id = v_messages[width_bucket(s.step_id, v_ids)], updated_at = p_now
       where s.step_id = any(v_ids);
@@ -1480,37 +1514,71 @@ begin
 end $$;
 
 -- 0340_function_claim_steps.sql
+-- purpose: leases steps to a worker whose messages it has just read. p_steps: their rows, locked by the caller;
+--          p_message_ids is aligned with p_ids (ascending). p_kind names the rows that come back.
+-- locks: none of its own but messages (skip locked).
+create function tasker_core._lease_steps(
+  p_worker_id integer, p_namespace_id integer, p_ids bigint[], p_message_ids bigint[], p_steps tasker_core.steps[],
+  p_taken bigint[], p_kind text, p_max_deaths integer, p_until timestamptz, p_now timestamptz
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+begin
+  if cardinality(p_taken) = 0 then return; end if;
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  select s.step_id, p_now, case s.state when 'enqueued' then 'claim' else 'redeliver' end::tasker_core.step_move,
+    p_worker_id
+  from unnest(p_steps) s
+  where p_taken[width_bucket(s.step_id, p_taken)] = s.step_id;
+  return query
+  update tasker_core.steps s set
+    state = 'in_progress', lease_token = s.lease_token + 1,
+    -- A lost delivery consumes no attempt: a released step has its attempt back, an expired one keeps it.
+    attempts = s.attempts + case when s.state = 'in_progress' and s.worker_id is not null then 0 else 1 end,
+    deaths = s.deaths + case when s.state = 'in_progress' and s.worker_id is not null then 1 else 0 end,
+    solo = s.solo or (s.state = 'in_progress' and s.worker_id is not null),
+    worker_id = p_worker_id, leased_until = p_until, message_id = p_message_ids[width_bucket(s.step_id, p_ids)],
+    previous_attempt_at = s.last_attempted_at, last_attempted_at = p_now, updated_at = p_now
+  where s.step_id = any(p_taken)
+  returning case when s.deaths >= p_max_deaths then 'poisoned' else p_kind end,
+    s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer, s.solo,
+    null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+  execute format('select tasker_core._queue_%s_set_vt($1, $2)', p_namespace_id)
+  using array(select p_message_ids[width_bucket(x, p_ids)] from unnest(p_taken) x), p_until;
+end $$;
+
 -- purpose: takes steps out of the queues of the given namespaces for one worker: up to p_free[pool] per pool, only
---          callables it can run. Takes over expired leases (a death each) and released ones.
---          After p_limit messages it stops; `scanned` says how many it saw, so that the caller knows to come back.
+--          callables it can run and has room for. Takes over expired leases (a death each) and released ones.
+--          `scanned` says how many messages it saw, so that the caller knows whether to come back.
 -- locks: messages (skip locked), then steps ascending.
 create function tasker_core.claim_steps(
   p_worker_id integer, p_namespace_ids integer[], p_limit integer, p_callables integer[], p_pools integer[],
-  p_free integer[], p_lease interval, p_max_deaths integer, p_handler_wait interval
+  p_free integer[], p_lease interval, p_max_deaths integer
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
-  v_until timestamptz := v_now + p_lease;
   v_namespace_id integer;
-  v_message_ids bigint[];
-  v_ids bigint[];
+  v_open integer[];             -- callables whose pools have room
   v_read_messages bigint[];
   v_read_steps bigint[];
+  v_message_ids bigint[];
+  v_ids bigint[];
   v_unreadable bigint[];
   v_duplicates bigint[];
   v_steps tasker_core.steps[];
-  v_mine bigint[];
-  v_unroutable bigint[];
+  v_taken bigint[];
   v_gone bigint[];
-  v_delayed bigint[];
-  v_full bigint[];
+  v_missed bigint[];
+  v_missed_callables integer[];
   v_free integer[] := p_free;
   v_held record;
 begin
   foreach v_namespace_id in array p_namespace_ids loop
-    execute format('select array_agg(r.msg_id), array_agg(r.step_id) from tasker_core._queue_%s_read($1) r', v_namespace_id)
-    into v_read_messages, v_read_steps using p_limit;
+    v_open := array(
+      select p_callables[i] from generate_subscripts(p_callables, 1) i where v_free[p_pools[i]] > 0 order by 1);
+    execute format('select array_agg(r.msg_id), array_agg(r.step_id) from tasker_core._queue_%s_read($1, $2) r',
+      v_namespace_id)
+    into v_read_messages, v_read_steps using p_limit, v_open;
     continue when v_read_messages is null;
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
       null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
@@ -1533,12 +1601,12 @@ begin
       if v_duplicates is not null then
         execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_duplicates;
       end if;
-    end if;
-    if v_unreadable is not null then
-      -- Not ours: kept in the archive for whoever sent it.
-      perform pgmq.archive(
-        (select 'worker_' || n.name || '_queue' from tasker_core.namespaces n where n.namespace_id = v_namespace_id),
-        v_unreadable);
+      if v_unreadable is not null then
+        -- Not ours: kept in the archive for whoever sent it.
+        perform pgmq.archive(
+          (select 'worker_' || n.name || '_queue' from tasker_core.namespaces n where n.namespace_id = v_namespace_id),
+          v_unreadable);
+      end if;
     end if;
     continue when v_ids is null;
 
@@ -1547,28 +1615,22 @@ begin
 
     select
       coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'take'), '{}'),
-      coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'unroutable'), '{}'),
       coalesce(array_agg(x.message_id) filter (where x.verdict = 'gone'), '{}'),
-      coalesce(array_agg(x.message_id) filter (where x.verdict = 'miss'), '{}'),
-      coalesce(array_agg(x.message_id) filter (where x.verdict = 'full'), '{}')
-    into v_mine, v_unroutable, v_gone, v_delayed, v_full
+      coalesce(array_agg(x.message_id order by x.step_id) filter (where x.verdict = 'miss'), '{}'),
+      coalesce(array_agg(x.callable_id order by x.step_id) filter (where x.verdict = 'miss'), '{}')
+    into v_taken, v_gone, v_missed, v_missed_callables
     from (
-      select y.step_id, y.message_id,
+      select y.*,
         case
           when not y.runnable then y.otherwise
-          when y.pool is not null and y.rank <= coalesce(v_free[y.pool], 0) then 'take'
-          when y.pool is not null then 'full'
-          when y.updated_at + p_handler_wait < v_now and not exists (
-            select from tasker_core.worker_callables wc
-            join tasker_core.workers w on w.worker_id = wc.worker_id
-            where wc.callable_id = y.callable_id and w.stopped_at is null
-              and w.last_seen_at > v_now - interval '30 seconds') then 'unroutable'
-          else 'miss'
+          when y.pool is null then 'miss'
+          -- Beyond the pool's room it stays visible.
+          when y.rank <= coalesce(v_free[y.pool], 0) then 'take'
         end as verdict
       from (
         select z.*, row_number() over (partition by z.runnable, z.pool order by z.step_id) as rank
         from (
-          select i.step_id, v_message_ids[i.n] as message_id, s.callable_id, s.updated_at,
+          select i.step_id, v_message_ids[i.n] as message_id, s.callable_id,
             coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
             case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
             case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
@@ -1579,50 +1641,21 @@ begin
       ) y
     ) x;
 
-    if cardinality(v_mine) + cardinality(v_unroutable) > 0 then
-      insert into tasker_core.step_log (step_id, at, move, worker_id)
-      select s.step_id, v_now, case s.state when 'enqueued' then 'claim' else 'redeliver' end::tasker_core.step_move,
-        p_worker_id
-      from unnest(v_steps) s
-      where s.step_id = any(v_mine || v_unroutable);
-      return query
-      update tasker_core.steps s set
-        state = 'in_progress', lease_token = s.lease_token + 1,
-        -- A lost delivery consumes no attempt: a released step has its attempt back, an expired one keeps it.
-        attempts = s.attempts + case when s.state = 'in_progress' and s.worker_id is not null then 0 else 1 end,
-        deaths = s.deaths + case when s.state = 'in_progress' and s.worker_id is not null then 1 else 0 end,
-        solo = s.solo or (s.state = 'in_progress' and s.worker_id is not null),
-        worker_id = p_worker_id, leased_until = v_until,
-        message_id = v_message_ids[width_bucket(s.step_id, v_ids)],
-        previous_attempt_at = s.last_attempted_at, last_attempted_at = v_now, updated_at = v_now
-      where s.step_id = any(v_mine || v_unroutable)
-      returning
-        case
-          when v_unroutable[width_bucket(s.step_id, v_unroutable)] = s.step_id then 'unroutable'
-          when s.deaths >= p_max_deaths then 'poisoned'
-          else 'claim'
-        end,
-        s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer, s.solo,
-        null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
-      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
-      using array(select v_message_ids[width_bucket(x, v_ids)] from unnest(v_mine || v_unroutable) x), v_until;
-      -- Several namespaces share the pools: what is taken here is not free for the next.
-      v_free := array(
-        select v_free[p] - (select count(*) from unnest(v_steps) s where s.step_id = any(v_mine)
+    return query select x.* from tasker_core._lease_steps(p_worker_id, v_namespace_id, v_ids, v_message_ids, v_steps,
+      v_taken, 'claim', p_max_deaths, v_now + p_lease, v_now) x;
+    -- Several namespaces share the pools: what is taken here is not free for the next.
+    v_free := array(
+      select v_free[p] - (select count(*) from unnest(v_steps) s
+        where v_taken[width_bucket(s.step_id, v_taken)] = s.step_id
           and p_pools[width_bucket(s.callable_id, p_callables)] = p)::integer
-        from generate_subscripts(v_free, 1) p order by p);
-    end if;
+      from generate_subscripts(v_free, 1) p order by p);
     if cardinality(v_gone) > 0 then
       execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_gone;
     end if;
-    if cardinality(v_delayed) > 0 then
-      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
-      using v_delayed, v_now + interval '250 milliseconds';
-    end if;
-    -- A full page of steps for busy pools would hide the work behind it: step aside for a moment.
-    if cardinality(v_full) > 0 and cardinality(v_ids) >= p_limit then
-      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
-      using v_full, v_now + interval '50 milliseconds';
+    if cardinality(v_missed) > 0 then
+      -- Sent by somebody else, for another worker: now its own readers find it.
+      execute format('select tasker_core._queue_%s_route($1, $2)', v_namespace_id)
+      using v_missed, v_missed_callables;
     end if;
     for v_held in
       select s.leased_until, array_agg(v_message_ids[width_bucket(s.step_id, v_ids)]) as message_ids
@@ -1631,6 +1664,47 @@ begin
       execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
       using v_held.message_ids, v_held.leased_until;
     end loop;
+  end loop;
+end $$;
+
+-- purpose: takes queued steps whose callable no live worker runs and which have waited long enough, so that the caller
+--          can fail them as handler_not_found. Off the hot path: called at the polling interval.
+-- rows:    unroutable, as claim.
+-- locks: messages (skip locked), then steps ascending.
+create function tasker_core.claim_unroutable_steps(
+  p_worker_id integer, p_namespace_ids integer[], p_limit integer, p_lease interval, p_max_deaths integer,
+  p_handler_wait interval
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_live integer[];
+  v_namespace_id integer;
+  v_ids bigint[];
+  v_message_ids bigint[];
+  v_steps tasker_core.steps[];
+  v_taken bigint[];
+begin
+  v_live := array(
+    select distinct wc.callable_id
+    from tasker_core.worker_callables wc join tasker_core.workers w on w.worker_id = wc.worker_id
+    where w.stopped_at is null and w.last_seen_at > v_now - interval '30 seconds');
+  foreach v_namespace_id in array p_namespace_ids loop
+    execute format($q$
+      select array_agg(x.step_id order by x.step_id), array_agg(x.msg_id order by x.step_id)
+      from (
+        select r.step_id, max(r.msg_id) as msg_id from tasker_core._queue_%s_orphans($1, $2, $3) r
+        where r.step_id is not null group by r.step_id
+      ) x $q$, v_namespace_id)
+    into v_ids, v_message_ids using p_limit, v_live, v_now - p_handler_wait;
+    continue when v_ids is null;
+    select array_agg(x.s) into v_steps
+    from (select s from tasker_core.steps s where s.step_id = any(v_ids) order by s.step_id for update) x;
+    v_taken := array(
+      select s.step_id from unnest(v_steps) s
+      where s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now) order by s.step_id);
+    return query select x.* from tasker_core._lease_steps(p_worker_id, v_namespace_id, v_ids, v_message_ids, v_steps,
+      v_taken, 'unroutable', p_max_deaths, v_now + p_lease, v_now) x;
   end loop;
 end $$;
 

@@ -29,3 +29,11 @@ as $$
     ), 'UTF8'
   )::json
 $$;
+
+-- The step that a queue message names; null for a message that names none, which nobody can serve.
+create function tasker_core.step_id_in(p_message jsonb) returns bigint
+language sql immutable parallel safe
+as $$
+  select case when p_message ->> 'step_uuid' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    then tasker_core.step_id_of((p_message ->> 'step_uuid')::uuid) end
+$$;

@@ -1,8 +1,11 @@
 -- purpose: makes a namespace's worker queue and its own static functions: a function that names its table literally
 --          has a cached plan, a dynamic statement would be planned on every call.
 -- generated for namespace N:
---   _queue_N_send(step ids, task uuids, correlation ids, vt) -> message ids, in the order given
---   _queue_N_read(limit)       visible messages, oldest first, locked; messages that others hold are skipped
+--   _queue_N_send(step ids, task uuids, correlation ids, callable ids, vt) -> message ids, in the order given
+--   _queue_N_read(limit, callables)  visible messages for these callables, oldest first, locked; messages that others hold
+--                              are skipped. A message without the header `callable` (sent by somebody else) is read by all
+--   _queue_N_orphans(limit, callables, before)  as read, but for callables other than these, enqueued before
+--   _queue_N_route(ids, callables)   gives messages their header
 --   _queue_N_delete(ids)       \ both skip messages that another transaction holds: whoever holds one is about to look
 --   _queue_N_set_vt(ids, vt)   / at the step row, which this transaction has locked, and will see what it says
 -- locks: messages only. The order message -> step -> task holds because nothing here waits for a message.
@@ -18,36 +21,57 @@ begin
   v_sequence := pg_get_serial_sequence(v_table, 'msg_id');
   execute format($fn$
     create or replace function %1$s_send(
-      p_step_ids bigint[], p_task_uuids uuid[], p_correlation_ids uuid[], p_vt timestamptz
+      p_step_ids bigint[], p_task_uuids uuid[], p_correlation_ids uuid[], p_callable_ids integer[], p_vt timestamptz
     ) returns bigint[] language plpgsql set search_path to '' as $body$
     declare v_ids bigint[];
     begin
       select array_agg(nextval(%3$L::regclass)) into v_ids from generate_series(1, cardinality(p_step_ids));
-      insert into %2$s (msg_id, enqueued_at, vt, message) overriding system value
+      insert into %2$s (msg_id, enqueued_at, vt, message, headers) overriding system value
       select v_ids[i], tasker.now(), p_vt, jsonb_build_object(
         'task_uuid', p_task_uuids[i],
         'step_uuid', tasker_core.step_uuid(p_task_uuids[i], p_step_ids[i]),
-        'correlation_id', p_correlation_ids[i])
+        'correlation_id', p_correlation_ids[i]), jsonb_build_object('callable', p_callable_ids[i])
       from generate_subscripts(p_step_ids, 1) i;
       return v_ids;
     end $body$
   $fn$, v_prefix, v_table, v_sequence);
   execute format($fn$
-    create or replace function %1$s_read(p_limit integer)
-    returns table (msg_id bigint, step_id bigint, enqueued_at timestamptz)
+    create or replace function %1$s_read(p_limit integer, p_callables integer[])
+    returns table (msg_id bigint, step_id bigint)
     language plpgsql set search_path to '' as $body$
     begin
       return query
-      select q.msg_id,
-        -- A message that names no step cannot be served; null tells the claimer to archive it.
-        case when q.message ->> 'step_uuid' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-          then tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) end,
-        q.enqueued_at
+      select q.msg_id, tasker_core.step_id_in(q.message)
       from %2$s q
       where q.vt <= tasker.now()
+        and coalesce((q.headers ->> 'callable')::integer = any(p_callables), true)
       order by q.msg_id
       limit p_limit
       for update skip locked;
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_orphans(p_limit integer, p_callables integer[], p_before timestamptz)
+    returns table (msg_id bigint, step_id bigint)
+    language plpgsql set search_path to '' as $body$
+    begin
+      return query
+      select q.msg_id, tasker_core.step_id_in(q.message)
+      from %2$s q
+      where q.vt <= tasker.now() and q.enqueued_at <= p_before
+        and not (q.headers ->> 'callable')::integer = any(p_callables)
+      order by q.msg_id
+      limit p_limit
+      for update skip locked;
+    end $body$
+  $fn$, v_prefix, v_table);
+  execute format($fn$
+    create or replace function %1$s_route(p_ids bigint[], p_callable_ids integer[]) returns void
+    language plpgsql set search_path to '' as $body$
+    begin
+      update %2$s q set headers = coalesce(q.headers, '{}') ||
+        jsonb_build_object('callable', p_callable_ids[array_position(p_ids, q.msg_id)])
+      where q.msg_id = any(p_ids);
     end $body$
   $fn$, v_prefix, v_table);
   execute format($fn$

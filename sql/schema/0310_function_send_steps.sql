@@ -34,9 +34,10 @@ begin
     v_group := array(select i from unnest(v_handed) i where p_namespace_ids[i] = v_namespace_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
-        array(select p_correlation_ids[i] from unnest(v_group) i), v_until;
+        array(select p_correlation_ids[i] from unnest(v_group) i),
+        array(select p_callable_ids[i] from unnest(v_group) i), v_until;
       return query
       update tasker_core.steps s set
         state = 'in_progress', lease_token = s.lease_token + 1, attempts = s.attempts + 1,
@@ -54,9 +55,10 @@ begin
     v_group := array(select i from unnest(v_queued) i where p_namespace_ids[i] = v_namespace_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
-        array(select p_correlation_ids[i] from unnest(v_group) i), p_now;
+        array(select p_correlation_ids[i] from unnest(v_group) i),
+        array(select p_callable_ids[i] from unnest(v_group) i), p_now;
       update tasker_core.steps s set
         state = 'enqueued', message_id = v_messages[width_bucket(s.step_id, v_ids)], updated_at = p_now
       where s.step_id = any(v_ids);

@@ -152,6 +152,21 @@ describe.each(languages)(
       expect(rig.answers).toHaveLength(300);
     });
 
+    it.runIf(isInstalled)(
+      "SIGTERM: the process finishes what it has while another takes over",
+      async () => {
+        const rig = await startedRig();
+        const [pid] = rig.pids;
+        const running = rig.offer({ callable: "reference.sleep" }, { ms: 400 });
+        await waitFor("the step to run", () => rig.supervisor.metrics().inFlight === 1);
+        process.kill(pid!, "SIGTERM");
+        expect(valueText(await rig.outcomeOf(running))).toContain("slept_ms");
+        expect(valueText(await rig.run({ callable: "reference.echo" }))).toBe("{}");
+        await waitFor("the old process to be gone", () => !isAlive(pid!));
+        expect(rig.supervisor.metrics().crashed).toBe(0);
+      },
+    );
+
     it.runIf(isInstalled)("finishes what runs when it is stopped", async () => {
       const rig = await startedRig();
       const delivery = createDelivery({ callable: "reference.sleep" }, { ms: 300 });

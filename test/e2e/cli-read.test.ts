@@ -79,7 +79,7 @@ describe("tasker template", () => {
     const { code, stdout } = await project.run(["template", "validate", "templates", "odd.yaml"]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^templates\/broken\.yaml:4:8: error: .*\n/);
-    expect(stdout).toMatch(/odd\.yaml:6:1: warning: unknown key `surprise`/);
+    expect(stdout).toMatch(/odd\.yaml:7:1: warning: unknown key `surprise`/);
   });
 
   it("takes warnings for errors with --strict", async () => {
@@ -90,7 +90,7 @@ describe("tasker template", () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
       valid: false,
-      problems: [{ severity: "error", file: "odd.yaml", line: 6, column: 1 }],
+      problems: [{ severity: "error", file: "odd.yaml", line: 7, column: 1 }],
     });
   });
 

@@ -50,6 +50,7 @@ export class BridgeConnection {
   readonly #closed = createDeferred<string>();
   #acks: AckItem[] = [];
   #endReason: string | null = null;
+  #brokenRule: string | null = null;
   /** Moves whenever the peer says anything. */
   heardAtMs: number;
   readonly #clock: Clock;
@@ -71,6 +72,11 @@ export class BridgeConnection {
 
   get isOpen(): boolean {
     return this.#endReason === null;
+  }
+
+  /** How the peer broke the protocol, when that ended the connection. */
+  get brokenRule(): string | null {
+    return this.#brokenRule;
   }
 
   get isCongested(): boolean {
@@ -156,8 +162,9 @@ export class BridgeConnection {
   }
 
   #giveUp(code: string, reason: string): void {
+    this.#brokenRule = `${code}: ${reason}`;
     this.send({ type: "bye", reason, code });
-    this.close(`${code}: ${reason}`);
+    this.close(this.#brokenRule);
   }
 
   #writeAcks(): void {

@@ -109,10 +109,14 @@ function livePeer(
     const inFlight = session.inFlightCount;
     const exit = await settleWithin(child.exited, inFlight > 0 ? 0 : EXIT_MS, settings);
     child.kill("SIGKILL");
-    const how =
+    const ending =
       exit === null
         ? `closed its channel (${await connection.closed})`
         : describeExit(exit, child.stderrTail);
+    const how =
+      connection.brokenRule === null
+        ? ending
+        : `broke the protocol (${connection.brokenRule}) and ${ending}`;
     const message = `Handler process ${session.workerName} (pid ${child.pid}) ${how}, with ${inFlight} steps in flight`;
     await session.end(message, stopReason === null ? "worker_lost" : "drained");
     await child.exited;

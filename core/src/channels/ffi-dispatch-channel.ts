@@ -176,8 +176,12 @@ export class FfiDispatchChannel {
   cancel(deliveryId: string, reason: CancelReason): boolean {
     const entry = this.#pending.get(deliveryId);
     if (entry === undefined || entry.state === "answering") return false;
-    if (entry.state === "held") this.#cancels.notify(deliveryId, reason);
-    else void this.#release(entry, `cancelled before it started (${reason})`);
+    if (entry.state === "held") {
+      this.#cancels.notify(deliveryId, reason);
+    } else {
+      // With the sink closed it stays queued, as it was; its lease brings the step back.
+      this.#release(entry, `cancelled before it started (${reason})`).catch(() => undefined);
+    }
     return true;
   }
 

@@ -33,6 +33,14 @@ export { type MermaidOptions, toMermaid } from "./mermaid.js";
 export { type BackoffDefaults, type ResolvedRetry, resolveRetry } from "./resolve-retry.js";
 export { type GraphStep, type StepGraph, stepGraph } from "./step-graph.js";
 export {
+  MAX_STEPS_PER_TASK,
+  ordinalOf,
+  stepIdAt,
+  stepIdOf,
+  stepUuidOf,
+  taskIdOf,
+} from "./step-identity.js";
+export {
   BACKOFF_KINDS,
   type BackoffKind,
   type BatchConfig,

@@ -84,11 +84,8 @@ async function python(options: BridgeLanguagesOptions): Promise<BridgeLanguage> 
     throw packageMissing("python", settings.command, "pip install tasker-bridge");
   }
   const path = [checkout, options.env["PYTHONPATH"] ?? ""].filter((part) => part !== "");
-  return language("python", options, ["-m", "tasker_core.bridge"], {
-    ...(path.length === 0 ? {} : { PYTHONPATH: path.join(delimiter) }),
-    // Log lines appear when they are written, not when a buffer is full.
-    PYTHONUNBUFFERED: "1",
-  });
+  const env = path.length === 0 ? {} : { PYTHONPATH: path.join(delimiter) };
+  return language("python", options, ["-m", "tasker_core.bridge"], env);
 }
 
 const RUBY_PROBE = `

@@ -3,7 +3,7 @@ import type { ClaimedStep } from "../db/functions/index.js";
 import { newUuid } from "../lib/uuid.js";
 import type { RuntimeStep, RuntimeTemplate } from "../lifecycle/runtime-template.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
-import { stepIdAt, stepUuidOf } from "../model/step-identity.js";
+import { stepIdAt, stepUuidOf } from "../model/index.js";
 import { textPayload } from "./step-payload.js";
 import { type CachedTask, naiveTime, type TaskCache } from "./task-cache.js";
 

@@ -8,7 +8,7 @@ import {
 import { isDataError, type PumpLink } from "../db/index.js";
 import { messageOf } from "../errors/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
-import { ordinalOf } from "../model/step-identity.js";
+import { ordinalOf } from "../model/index.js";
 import type { Logger } from "../observability/index.js";
 import type { Ledger } from "./ledger.js";
 import type { PoolSet } from "./pool-set.js";

@@ -1,6 +1,7 @@
 import type { CompletionChannel } from "../channels/index.js";
 import {
   claimSteps,
+  claimUnroutableSteps,
   markWorkerIdle,
   type StepReport,
   type TickOutcome,
@@ -64,6 +65,7 @@ export class StepPump {
   /** This host has asked for a wake-up, and nobody has taken it up yet. */
   #isMarkedIdle = false;
   #nextTimerAt = 0;
+  #nextPollAt = 0;
   readonly #writer: ResultWriter;
   #ticks = 0;
   #scans = 0;
@@ -144,6 +146,7 @@ export class StepPump {
     let hasWorked = batch.length > 0;
     if ((await this.#writer.write(batch)) > 0) this.#isScanWanted = true;
     if (performance.now() >= this.#nextTimerAt) (await this.#tick([], true)).handOut();
+    if (performance.now() >= this.#nextPollAt) await this.#poll();
     if (this.#isScanWanted && this.#isTakingWork && pools.hasRoom) {
       hasWorked = (await this.#scan()) || hasWorked;
     }
@@ -153,19 +156,37 @@ export class StepPump {
 
   async #sleep(quietMs: number): Promise<void> {
     const { settings } = this.#deps;
-    const untilTimer = Math.max(0, this.#nextTimerAt - performance.now());
-    if (quietMs < settings.idleAfterMs) {
-      await this.#wake.wait(Math.min(untilTimer, settings.idleAfterMs - quietMs + 1));
-      return;
-    }
-    if (!this.#isMarkedIdle) {
+    if (quietMs >= settings.idleAfterMs && !this.#isMarkedIdle) {
       // First the flag, then one more look, then sleep: a step made visible in between is not missed.
       await this.#markIdle();
       this.#isScanWanted = true;
       return;
     }
-    const isWoken = await this.#wake.wait(Math.min(untilTimer, settings.pollIntervalMs));
-    if (!isWoken) this.#isScanWanted = true;
+    const untilIdle = this.#isMarkedIdle
+      ? Number.POSITIVE_INFINITY
+      : settings.idleAfterMs - quietMs + 1;
+    const untilDue = Math.min(this.#nextTimerAt, this.#nextPollAt) - performance.now();
+    await this.#wake.wait(Math.max(0, Math.min(untilIdle, untilDue)));
+  }
+
+  /** What no hint announces: steps whose wake-up was lost, and steps that nobody can run. */
+  async #poll(): Promise<void> {
+    const { link, workerId, settings } = this.#deps;
+    this.#nextPollAt = performance.now() + settings.pollIntervalMs;
+    this.#isScanWanted = true;
+    const namespaceIds = this.#namespaceIds();
+    if (namespaceIds.length === 0 || !this.#isTakingWork) return;
+    const outcome = await link.call((db) =>
+      claimUnroutableSteps(db, {
+        workerId,
+        namespaceIds,
+        limit: settings.batchSize,
+        leaseMs: settings.leaseMs,
+        maxDeaths: settings.maxDeaths,
+        handlerWaitMs: settings.handlerWaitMs,
+      }),
+    );
+    this.#apply(outcome, () => undefined);
   }
 
   async #markIdle(): Promise<void> {
@@ -219,7 +240,6 @@ export class StepPump {
           routes,
           leaseMs: settings.leaseMs,
           maxDeaths: settings.maxDeaths,
-          handlerWaitMs: settings.handlerWaitMs,
         }),
       );
       // A full page that brought something: there is probably more.

@@ -150,6 +150,28 @@ describe("bad answers cost one step", () => {
     expect(outcome).toMatchObject({ kind: "payload_too_large", retryable: false });
   });
 
+  it("events are declined without hanging up", async () => {
+    const rig = await startedRig();
+    const [pid] = rig.pids;
+    expect(valueText(await rig.run({ callable: "events" }))).toBe("1");
+    expect(valueText(await rig.run({ callable: "print" }))).toBe("1");
+    expect(rig.pids).toEqual([pid]);
+  });
+
+  it("a checkpoint yield fails its step instead of leaving it hanging", async () => {
+    const rig = await startedRig();
+    const outcome = await rig.run({ callable: "checkpoint" });
+    expect(outcome).toMatchObject({ outcome: "failure", errorType: "checkpoint_error" });
+  });
+
+  it("a process that talks nonsense is replaced", async () => {
+    const rig = await startedRig();
+    const outcome = await rig.run({ callable: "nonsense" });
+    expect(outcome).toMatchObject({ outcome: "lost", reason: "worker_lost" });
+    expect(outcome.outcome === "lost" && outcome.message).toContain("protocol_error");
+    expect(valueText(await rig.run({ callable: "print" }))).toBe("1");
+  });
+
   it("what is printed becomes a log record", async () => {
     const rig = await startedRig();
     const delivery = rig.offer({ callable: "print" });
@@ -204,6 +226,20 @@ describe("death", () => {
     ).toBe(true);
     expect(rig.answers).toHaveLength(300);
     await waitFor("the replacement", () => rig.supervisor.metrics().processes.length === 2);
+  });
+
+  it("a death after the completion channel was closed harms nothing else", async () => {
+    const rig = await startedRig();
+    const [pid] = rig.pids;
+    const delivery = rig.offer({ callable: "hang" });
+    await waitFor("the step to run", () => rig.channel.isHeld(delivery.deliveryId));
+    rig.completions.close();
+    process.kill(pid!, "SIGKILL");
+    await waitFor("the record", () =>
+      rig.log.some((record) => record["msg"] === "lost steps could not be given back"),
+    );
+    await waitFor("another process", () => rig.pids.length === 1 && rig.pids[0] !== pid);
+    expect(rig.channel.held()).toHaveLength(1);
   });
 
   it("ends the whole process group", async () => {
@@ -286,6 +322,24 @@ describe("deadlines", () => {
     await waitFor("the step to run", () => rig.channel.isHeld(delivery.deliveryId));
     rig.channel.cancel(delivery.deliveryId, "task_cancelled");
     expect(await rig.outcomeOf(delivery)).toMatchObject({ outcome: "failure", kind: "cancelled" });
+  });
+});
+
+describe("cancelling", () => {
+  it("a step that does not stop is given up as cancelled, not to be tried again", async () => {
+    const rig = await startedRig({ cancelGraceMs: 50 });
+    const delivery = rig.offer({ callable: "hang" });
+    await waitFor("the step to run", () => rig.channel.isHeld(delivery.deliveryId));
+    rig.channel.cancel(delivery.deliveryId, "task_cancelled");
+    const outcome = await rig.outcomeOf(delivery);
+    expect(outcome).toMatchObject({ kind: "cancelled", errorType: "cancelled", retryable: false });
+    expect(rig.supervisor.metrics().abandoned).toBe(1);
+  });
+
+  it("a process that dies with a hung step beside the only running one did not hold it alone", async () => {
+    const rig = await startedRig({ cancelGraceMs: 50 });
+    await rig.run({ callable: "hang", timeoutMs: 50 });
+    expect(await rig.run({ callable: "exit" })).toMatchObject({ outcome: "lost", alone: false });
   });
 });
 

@@ -11,11 +11,11 @@ module ReferenceHandlers
   # Returns the task's context.
   EchoHandler = step_handler('reference.echo') { |context:| context.context }
 
-  # {permanent: bool, message: text, code: text, retry_after: seconds}
+  # {permanent: bool, message: text, error_code: text, retry_after: seconds}
   FailHandler = step_handler('reference.fail') do |context:|
     message = context.get_input_or('message', 'reference failure')
     if context.get_input('permanent')
-      raise TaskerCore::PermanentError.new(message, error_code: context.get_input('code'), context: {step: context.step_name})
+      raise TaskerCore::PermanentError.new(message, error_code: context.get_input('error_code'), context: {step: context.step_name})
     end
 
     raise TaskerCore::RetryableError.new(message, retry_after: context.get_input('retry_after'),
@@ -24,18 +24,18 @@ module ReferenceHandlers
 
   # {ms: number}; ends early when cancelled
   SleepHandler = step_handler('reference.sleep') do |context:|
-    cancelled = context.sleep_unless_cancelled(context.get_input_or('ms', 0) / 1000.0)
+    cancelled = context.wait_cancelled(context.get_input_or('ms', 0) / 1000.0)
     raise TaskerCore::RetryableError, "cancelled: #{context.cancel_reason}" if cancelled
 
-    {slept_ms: context.get_input_or('ms', 0), cancelled: false}
+    {slept_ms: context.get_input_or('ms', 0)}
   end
 
-  # {ms: number}; keeps a processor busy
+  # {ms: number}; keeps a processor busy, deaf to cancellation
   SpinHandler = step_handler('reference.spin') do |context:|
-    stop = Process.clock_gettime(Process::CLOCK_MONOTONIC) + context.get_input_or('ms', 0) / 1000.0
-    rounds = 0
-    rounds += 1 while Process.clock_gettime(Process::CLOCK_MONOTONIC) < stop
-    {rounds: rounds}
+    stop = Process.clock_gettime(Process::CLOCK_MONOTONIC) + context.get_input_or('ms', 10) / 1000.0
+    turns = 0
+    turns += 1 while Process.clock_gettime(Process::CLOCK_MONOTONIC) < stop
+    {turns: turns}
   end
 
   # Writes what looks like frames and rubbish to stdout and stderr, from here and from a child process.
@@ -47,21 +47,47 @@ module ReferenceHandlers
     {printed: true}
   end
 
-  # {code: number}; ends the process without answering
-  ExitHandler = step_handler('reference.exit') { |context:| exit!(context.get_input_or('code', 1)) }
-
-  # {bytes: number}; returns a text of that length
-  BigHandler = step_handler('reference.big') { |context:| {data: 'x' * context.get_input_or('bytes', 0)} }
-
-  # {value: 'nan' | 'object'}; returns what JSON cannot carry
-  BadValueHandler = step_handler('reference.bad_value') do |context:|
-    {nested: [1, context.get_input('value') == 'nan' ? Float::NAN : Object.new]}
+  # {code: number, soft: bool}; ends the process without answering; soft only raises SystemExit
+  ExitHandler = step_handler('reference.exit') do |context:|
+    code = context.get_input_or('code', 3)
+    context.get_input('soft') ? exit(code) : exit!(code)
   end
 
-  # {message: text, count: number}; writes log records
+  # Forks a child that returns from the handler too; only the parent's answer may count.
+  ForkHandler = step_handler('reference.fork') do |**|
+    child = fork
+    next({who: 'child'}) if child.nil?
+
+    {who: 'parent', child_status: Process.wait2(child).last.exitstatus}
+  end
+
+  # {bytes: number}; returns a text of that length
+  BigHandler = step_handler('reference.big') { |context:| {text: 'x' * context.get_input_or('bytes', 1024)} }
+
+  # {kind: object | nan | surrogate | nul | deep}; returns what JSON cannot carry
+  BadValueHandler = step_handler('reference.bad_value') do |context:|
+    deep = (1..100).inject(0) { |value, _| [value] }
+    bad = {'nan' => Float::NAN, 'surrogate' => "\xED\xA0\x80", 'nul' => "a\0b", 'deep' => deep}
+    {outer: [1, {inner: bad.fetch(context.get_input_or('kind', 'object')) { Object.new }}]}
+  end
+
+  # {count: number}; writes that many log records and one more
   LogHandler = step_handler('reference.log') do |context:|
     count = context.get_input_or('count', 1)
-    count.times { |number| TaskerCore::Tracing.info(context.get_input_or('message', 'reference log'), {'number' => number}) }
-    {logged: count}
+    count.times { |index| TaskerCore::Tracing.info("reference log #{index}", {'index' => index}) }
+    TaskerCore::Tracing.warn('reference log done')
+    {logged: count + 1}
+  end
+
+  # {yields: number}; yields at cursor 1 to `yields`, then says how often
+  CheckpointHandler = step_handler('reference.checkpoint') do |context:|
+    done = context.checkpoint_cursor || 0
+    if done < context.get_input_or('yields', 2)
+      next TaskerCore::Types::StepHandlerCallResult.checkpoint_yield(
+        cursor: done + 1, items_processed: (done + 1) * 10, accumulated_results: {done: done + 1}
+      )
+    end
+
+    {yields: done, accumulated: context.accumulated_results}
   end
 end

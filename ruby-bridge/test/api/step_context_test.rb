@@ -74,7 +74,7 @@ class StepContextTest < Minitest::Test
   def test_outside_the_bridge_nothing_is_cancelled
     context = StepData.context
     refute context.cancelled?
-    refute context.sleep_unless_cancelled(0)
+    refute context.wait_cancelled(0)
   end
 
   def test_task_sequence_step_wrapper

@@ -79,6 +79,24 @@ class VectorsTest < Minitest::Test
     end
   end
 
+  def test_flipped_bits_never_raise
+    random = Random.new(11)
+    good = Vectors.load('headers').select { |vector| vector['expect'] == 'ok' }.map { |vector| vector['text'].b }
+    2000.times do
+      header = good.sample(random: random)
+      frame = [4 + header.bytesize + 2, header.bytesize].pack('NN') + header + '{}'
+      random.rand(1..4).times do
+        at = random.rand(frame.bytesize)
+        frame.setbyte(at, frame.getbyte(at) ^ (1 << random.rand(8)))
+      end
+      reader = Internal::Protocol::FrameReader.new
+      reader.feed(frame) do |message|
+        Internal::Protocol::Messages.problem(message.header) unless message.error
+        assert_includes [nil, 'bad_header', 'bad_frame', 'too_large'], message.error
+      end
+    end
+  end
+
   private
 
   def read(bytes, pieces, max_frame)

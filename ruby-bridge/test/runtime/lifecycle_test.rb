@@ -10,7 +10,7 @@ class LifecycleTest < Minitest::Test
     code = <<~RUBY
       H = step_handler('wait') do |context:|
         TaskerCore::Tracing.info('started')
-        context.sleep_unless_cancelled(60)
+        context.wait_cancelled(60)
         raise "stopped by \#{context.cancel_reason}" if context.cancelled?
       end
     RUBY
@@ -106,6 +106,24 @@ class LifecycleTest < Minitest::Test
           end
         end
         assert_equal({'a' => 1}, worker.answer(worker.step('echo', {'a' => 1}))[1])
+      end
+    end
+  end
+
+  def test_an_exception_thrown_at_an_idle_worker_costs_nothing
+    code = <<~RUBY
+      A = step_handler('late') { |**| worker = Thread.current; Thread.new { sleep 0.1; worker.raise('too late') }; {} }
+      B = step_handler('killer') { |**| worker = Thread.current; Thread.new { sleep 0.1; worker.kill }; {} }
+      E = step_handler('echo') { |context:| context.context }
+    RUBY
+    with_handlers(code) do |folder|
+      ChildWorker.run(handlers: [folder], slots: 1) do |worker|
+        %w[late killer].each do |callable|
+          worker.answer(worker.step(callable))
+          sleep(0.3) # the exception has hit by then, or the next step gets it and fails: both are answers
+          worker.answer(worker.step('echo'))
+          assert_equal({'a' => 1}, worker.answer(worker.step('echo', {'a' => 1}))[1])
+        end
       end
     end
   end

@@ -27,13 +27,30 @@ class StepsTest < Minitest::Test
     end
   end
 
+  def test_a_fork_answers_once
+    ChildWorker.run do |worker|
+      assert_equal({'who' => 'parent', 'child_status' => 0}, worker.answer(worker.step('reference.fork'))[1])
+      assert_equal({}, worker.answer(worker.step('reference.echo'))[1])
+      assert_empty worker.seen.reject { |message| message.header['type'] == 'log' }
+    end
+  end
+
+  def test_a_checkpoint_ends_the_delivery_and_comes_back_with_the_next
+    ChildWorker.run do |worker|
+      header, stored, = worker.answer(worker.step('reference.checkpoint', {'yields' => 1}))
+      assert_equal ['checkpoint', true, 10, {'cursor' => 1, 'accumulated_results' => {'done' => 1}}], [*header.values_at('type', 'yield', 'items_processed'), stored]
+      _, value, = worker.answer(worker.step('reference.checkpoint', {'yields' => 1}, checkpoint: stored))
+      assert_equal({'yields' => 1, 'accumulated' => {'done' => 1}}, value)
+    end
+  end
+
   def test_the_constant_name_is_a_callable_too
     ChildWorker.run { |worker| assert_equal({'a' => 1}, worker.answer(worker.step('ReferenceHandlers::EchoHandler', {'a' => 1}))[1]) }
   end
 
   def test_failures_say_whether_and_when_to_try_again
     ChildWorker.run do |worker|
-      header, _, detail = worker.answer(worker.step('reference.fail', {'permanent' => true, 'message' => 'no', 'code' => 'E1'}))
+      header, _, detail = worker.answer(worker.step('reference.fail', {'permanent' => true, 'message' => 'no', 'error_code' => 'E1'}))
       assert_equal ['error', 'PermanentError', 'E1', 'no', false, 'handler', 0],
                    header.values_at('type', 'error_type', 'code', 'message', 'retryable', 'kind', 'split')
       assert_equal({'step' => 's'}, detail['context'])
@@ -45,10 +62,10 @@ class StepsTest < Minitest::Test
 
   def test_values_that_json_cannot_carry_are_refused_with_their_path
     ChildWorker.run do |worker|
-      %w[nan object].each do |kind|
-        header, = worker.answer(worker.step('reference.bad_value', {'value' => kind}))
+      %w[nan object surrogate nul deep].each do |kind|
+        header, = worker.answer(worker.step('reference.bad_value', {'kind' => kind}))
         assert_equal ['invalid_result', false], header.values_at('kind', 'retryable')
-        assert_includes header['message'], 'result.nested[1]'
+        assert_includes header['message'], 'result.outer[1].inner'
       end
     end
   end
@@ -76,7 +93,7 @@ class StepsTest < Minitest::Test
     worker.greet(max_frame: 100_000)
     header, = worker.answer(worker.step('reference.big', {'bytes' => 200_000}))
     assert_equal ['payload_too_large', false], header.values_at('kind', 'retryable')
-    assert_equal 90_000, worker.answer(worker.step('reference.big', {'bytes' => 90_000}))[1]['data'].size
+    assert_equal 90_000, worker.answer(worker.step('reference.big', {'bytes' => 90_000}))[1]['text'].size
   ensure
     worker&.finish
   end
@@ -84,7 +101,7 @@ class StepsTest < Minitest::Test
   def test_many_at_once_more_than_a_socket_buffer_holds
     ChildWorker.run(slots: 16) do |worker|
       ids = Array.new(16) { worker.step('reference.big', {'bytes' => 500_000}) }
-      ids.each { |id| assert_equal 500_000, worker.answer(id)[1]['data'].size }
+      ids.each { |id| assert_equal 500_000, worker.answer(id)[1]['text'].size }
     end
   end
 
@@ -99,15 +116,15 @@ class StepsTest < Minitest::Test
 
   def test_log_records_come_before_the_completion_with_their_ids
     ChildWorker.run do |worker|
-      id = worker.step('reference.log', {'message' => 'hello', 'count' => 120})
+      id = worker.step('reference.log', {'count' => 120})
       worker.answer(id)
       worker.put('type' => 'ping', 'n' => 1)
       worker.take('pong')
       logs = worker.seen.select { |message| message.header['type'] == 'log' }
       records = logs.flat_map { |message| JSON.parse(message.body) }
-      assert_equal (0..119).to_a, records.map { |record| record['fields']['number'] }
+      assert_equal [*0..119, nil], records.map { |record| record['fields']['index'] }
       assert(logs.all? { |message| JSON.parse(message.body).size <= 50 })
-      assert_equal [id, 'corr-1', 'info', 'hello'], records.first.values_at('delivery_id', 'correlation_id', 'level', 'message')
+      assert_equal [id, 'corr-1', 'info', 'reference log 0'], records.first.values_at('delivery_id', 'correlation_id', 'level', 'message')
     end
   end
 
@@ -116,8 +133,8 @@ class StepsTest < Minitest::Test
       worker.answer(worker.step('reference.log', {'count' => 5000}))
       logs = worker.seen.select { |message| message.header['type'] == 'log' }
       records = logs.flat_map { |message| JSON.parse(message.body) }
-      assert_equal 4999, records.last['fields']['number']
-      assert_equal 5000, records.size + logs.sum { |message| message.header['dropped'] }
+      assert_equal 'reference log done', records.last['message']
+      assert_equal 5001, records.size + logs.sum { |message| message.header['dropped'] }
     end
   end
 end

@@ -136,21 +136,51 @@ test("a callable that no live worker runs waits, then is handed out as unroutabl
     steps: { 0: { callable: "nobody.knows" } },
   });
   const created = await owner.create(1);
-  expect(created.claims).toEqual([]);
-  const waiting = await owner.claim({ handlerWaitMs: 60_000 });
-  expect([waiting.scanned, waiting.claims.length]).toEqual([1, 0]);
-  await database.pool.query("update pgmq.q_worker_routing_queue set vt = now()");
-  const given = await owner.claim({ handlerWaitMs: 0 });
+  expect([created.claims.length, created.queued]).toEqual([0, 1]);
+  expect((await owner.claim()).scanned).toBe(0);
+  expect((await owner.claimUnroutable(60_000)).claims).toEqual([]);
+  const given = await owner.claimUnroutable(0);
   expect(given.claims.map((claim) => claim.verdict)).toEqual(["unroutable"]);
 });
 
-test("steps of busy pools do not hide the work behind them", async () => {
-  const owner = await host("crowded");
-  await owner.create(4, { free: 0 });
-  const full = await owner.claim({ free: 0, limit: 4 });
-  expect([full.scanned, full.claims.length]).toEqual([4, 0]);
-  const { rows } = await database.pool.query<{ visible: bigint }>(
-    "select count(*) as visible from pgmq.q_worker_crowded_queue where vt <= now()",
+test("a callable that another live worker runs is left to it, however long it waits", async () => {
+  const owner = await new SqlHost(database.pool).register([[]], {
+    namespace: "others",
+    steps: { 0: { callable: "theirs" } },
+  });
+  const other = new SqlHost(database.pool);
+  other.namespaceId = owner.namespaceId;
+  await other.join(["theirs"]);
+  await owner.create(1);
+  expect((await owner.claimUnroutable(0)).claims).toEqual([]);
+  expect((await other.claim()).claims.map((claim) => claim.verdict)).toEqual(["claim"]);
+});
+
+test("steps of a pool without room do not hide the work behind them", async () => {
+  const owner = await new SqlHost(database.pool).register([[], []], {
+    namespace: "crowded",
+    steps: { 0: { callable: "slow" }, 1: { callable: "fast" } },
+  });
+  await owner.join(["slow", "fast"]);
+  await owner.create(6, { free: 0 });
+  const { rows } = await database.pool.query<{ name: string }>(
+    "select name from tasker_core.callables where name in ('slow', 'fast') order by callable_id",
   );
-  expect(rows[0]?.visible).toBe(0n);
+  const free = rows.map((row) => (row.name === "fast" ? 4 : 0));
+  const claimed = await owner.claim({ free, limit: 4 });
+  expect(claimed.claims.map((claim) => claim.templateOrdinal)).toEqual([1, 1, 1, 1]);
+});
+
+test("a message from outside, without a route, finds the worker that can run its step", async () => {
+  const owner = await new SqlHost(database.pool).register([[]], {
+    namespace: "outside",
+    steps: { 0: { callable: "elsewhere" } },
+  });
+  await owner.create(1);
+  await database.pool.query("update pgmq.q_worker_outside_queue set headers = null");
+  expect((await owner.claim()).claims).toEqual([]);
+  const able = new SqlHost(database.pool);
+  able.namespaceId = owner.namespaceId;
+  await able.join(["elsewhere"]);
+  expect((await able.claim()).claims).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newUuid } from "../../../core/src/lib/uuid.js";
-import { stepIdAt, stepIdOf, stepUuidOf, taskIdOf } from "../../../core/src/model/step-identity.js";
+import { stepIdAt, stepIdOf, stepUuidOf, taskIdOf } from "../../../core/src/model/index.js";
 import { useTestDatabase } from "../../support/test-database.js";
 
 const database = useTestDatabase();

@@ -1,6 +1,7 @@
 import {
   type ClaimedStep,
   claimSteps,
+  claimUnroutableSteps,
   createTasks,
   registerTemplate,
   registerWorker,
@@ -147,7 +148,7 @@ export class SqlHost {
   }
 
   async claim(
-    options: { free?: number; limit?: number; leaseMs?: number; handlerWaitMs?: number } = {},
+    options: { free?: number | readonly number[]; limit?: number; leaseMs?: number } = {},
   ) {
     return await claimSteps(this.db, {
       workerId: this.workerId,
@@ -156,7 +157,17 @@ export class SqlHost {
       routes: this.routes(options.free ?? 1000),
       leaseMs: options.leaseMs ?? 10_000,
       maxDeaths: 3,
-      handlerWaitMs: options.handlerWaitMs ?? 15_000,
+    });
+  }
+
+  async claimUnroutable(handlerWaitMs: number) {
+    return await claimUnroutableSteps(this.db, {
+      workerId: this.workerId,
+      namespaceIds: [this.namespaceId],
+      limit: 100,
+      leaseMs: 10_000,
+      maxDeaths: 3,
+      handlerWaitMs,
     });
   }
 
@@ -174,11 +185,12 @@ export class SqlHost {
     return { steps, rested };
   }
 
-  routes(free: number) {
+  /** One pool for all callables, or one per callable when `free` lists them in the order of their ids. */
+  routes(free: number | readonly number[]) {
     return {
       callableIds: this.#callableIds,
-      pools: this.#callableIds.map(() => 1),
-      free: [free],
+      pools: this.#callableIds.map((_, i) => (typeof free === "number" ? 1 : i + 1)),
+      free: typeof free === "number" ? [free] : free,
     };
   }
 

@@ -10,10 +10,9 @@ export interface ClaimInput {
   readonly routes: Routes;
   readonly leaseMs: number;
   readonly maxDeaths: number;
-  readonly handlerWaitMs: number;
 }
 
-const CLAIM = `select * from tasker_core.claim_steps($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+const CLAIM = `select * from tasker_core.claim_steps($1, $2, $3, $4, $5, $6, $7, $8)`;
 
 /** `tasker_core.claim_steps`: takes steps out of the namespaces' queues, expired and released leases included. */
 export async function claimSteps(db: Queryable, input: ClaimInput): Promise<TickOutcome> {
@@ -25,6 +24,26 @@ export async function claimSteps(db: Queryable, input: ClaimInput): Promise<Tick
       input.routes.callableIds,
       input.routes.pools,
       input.routes.free,
+      interval(input.leaseMs),
+      input.maxDeaths,
+    ]),
+  );
+}
+
+export type UnroutableInput = Omit<ClaimInput, "routes"> & { readonly handlerWaitMs: number };
+
+const UNROUTABLE = `select * from tasker_core.claim_unroutable_steps($1, $2, $3, $4, $5, $6)`;
+
+/** `tasker_core.claim_unroutable_steps`: steps that no live worker can run and that have waited long enough. */
+export async function claimUnroutableSteps(
+  db: Queryable,
+  input: UnroutableInput,
+): Promise<TickOutcome> {
+  return readTickRows(
+    await db.prepared("claim_unroutable", UNROUTABLE, [
+      input.workerId,
+      input.namespaceIds,
+      input.limit,
       interval(input.leaseMs),
       input.maxDeaths,
       interval(input.handlerWaitMs),

@@ -1,4 +1,9 @@
-export { type ClaimInput, claimSteps } from "./claim-steps.js";
+export {
+  type ClaimInput,
+  claimSteps,
+  claimUnroutableSteps,
+  type UnroutableInput,
+} from "./claim-steps.js";
 export { createTasks, type NewTask } from "./create-tasks.js";
 export { markWorkerIdle, wakeIdleWorkers } from "./idle.js";
 export {

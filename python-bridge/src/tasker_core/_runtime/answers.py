@@ -129,7 +129,7 @@ def _success(delivery: Delivery, result: StepHandlerResult) -> bytes:
     value = result.result
     outcome = "success"
     if not value:
-        body = b"{}" if value is None else json_text.dumps(value)
+        body = b"{}"
     else:
         body = json_text.dumps(value)
         if type(value) is dict:

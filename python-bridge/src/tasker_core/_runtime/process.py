@@ -367,7 +367,9 @@ class HandlerProcess:
         watchdog = threading.Timer(EXIT_SECONDS, os._exit, (code,))
         watchdog.daemon = True
         watchdog.start()
-        self._pool.clear()
+        for delivery in self._pool.clear():
+            # Never started: the host gives it to another process.
+            self._in_flight.pop(delivery.id, None)
         self._cancel_all("shutdown")
         done = threading.Event()
         # Behind whatever the housekeeper still has to say.

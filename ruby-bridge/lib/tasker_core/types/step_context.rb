@@ -92,7 +92,7 @@ module TaskerCore
       # Sleeps like `Kernel#sleep`, but ends early when the step is cancelled.
       # @param seconds [Numeric]
       # @return [Boolean] true when the step is cancelled
-      def sleep_unless_cancelled(seconds)
+      def wait_cancelled(seconds)
         return @cancellation.wait(seconds) if @cancellation
 
         sleep(seconds)

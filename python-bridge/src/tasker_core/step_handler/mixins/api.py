@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 from typing import Any, ClassVar, cast
 
-from tasker_core.step_handler._http import HttpClient
 from tasker_core.types.results import StepHandlerResult
 
 _ERROR_TYPES = {
@@ -187,6 +186,9 @@ class APIMixin:
 
 def _make_client(base_url: str, timeout: float, headers: dict[str, str]) -> Any:
     if importlib.util.find_spec("httpx") is None:
+        # Imported here: http, ssl and email would be a fifth of every worker's start.
+        from tasker_core.step_handler._http import HttpClient
+
         return HttpClient(base_url, timeout, headers)
     httpx = cast(Any, importlib.import_module("httpx"))
     return httpx.Client(base_url=base_url, timeout=timeout, headers=headers)

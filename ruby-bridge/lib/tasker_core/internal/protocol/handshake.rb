@@ -1,6 +1,5 @@
 # frozen_string_literal: true
 
-require 'openssl'
 require 'securerandom'
 
 module TaskerCore
@@ -28,13 +27,15 @@ module TaskerCore
         # @param role [String] `handler` or `host`, whose proof it is
         # @return [String] lower-case hex of HMAC-SHA256 over role, the peer's nonce and one's own
         def proof(token, role, peer_nonce, own_nonce)
+          require 'openssl' # slow to load, and a child needs no proof
           OpenSSL::HMAC.hexdigest('SHA256', token, "#{role}#{peer_nonce}#{own_nonce}")
         end
 
         # Compares in constant time.
         # @return [Boolean]
         def proof_valid?(given, token, role, peer_nonce, own_nonce)
-          given.is_a?(String) && OpenSSL.secure_compare(given, proof(token, role, peer_nonce, own_nonce))
+          expected = proof(token, role, peer_nonce, own_nonce)
+          given.is_a?(String) && OpenSSL.secure_compare(given, expected)
         end
       end
     end

@@ -9,7 +9,7 @@ module TaskerCore
       # for the interpreter lock and find nothing left. So a batch wakes one worker, which goes on as long as there is
       # work, and the reader looks again after a millisecond ({#nudge}) in case that worker is waiting for something.
       # When steps take longer than that on average, every delivery wakes its own worker at once.
-      # Measured for 300 B echo steps, 64 slots: twice the throughput of a plain queue.
+      # Measured for 300 B echo steps, 64 slots: a quarter less CPU per step than with one wake-up per delivery.
       class WorkQueue
         NUDGE_SECONDS = 0.001
         # Weight of one step in the moving average of durations.
@@ -54,7 +54,7 @@ module TaskerCore
             end
             return item if item
 
-            mailbox.pop
+            sleep_until_woken(mailbox)
           end
         end
 
@@ -71,6 +71,13 @@ module TaskerCore
         end
 
         private
+
+        # A thread that ends here (a late Timeout of its last handler, say) must not be woken in place of another.
+        def sleep_until_woken(mailbox)
+          woken = mailbox.pop
+        ensure
+          @lock.synchronize { @idle.delete(mailbox) } unless woken
+        end
 
         def wake_workers(count)
           woken = @lock.synchronize { @idle.pop([count, @idle.size].min) }

@@ -6,7 +6,7 @@ module TaskerCore
       # The threads that run handlers, one per slot, so a delivery never waits in this process for long.
       #
       # Each thread takes deliveries from the queue until it is closed. A thread that a handler ends (`Thread.exit`)
-      # answers that step as failed and is replaced. A handler that ignores its cancel keeps its thread until the
+      # answers that step as failed, and is replaced; so is one hit by an exception while it waits. A handler that ignores its cancel keeps its thread until the
       # process ends: threads are never killed.
       class WorkerPool
         # @param runner [StepRunner]
@@ -31,20 +31,21 @@ module TaskerCore
         end
 
         def work(mailbox)
+          closed = false
           while (delivery = @queue.pop(mailbox))
-            finished = false
-            begin
-              @queue.note_duration(@runner.run(delivery))
-              finished = true
-            ensure
-              replace(delivery) unless finished
-            end
+            run(delivery)
           end
+          closed = true
+        ensure
+          add_thread unless closed
         end
 
-        def replace(delivery)
-          add_thread
-          @runner.thread_ended(delivery)
+        def run(delivery)
+          finished = false
+          @queue.note_duration(@runner.run(delivery))
+          finished = true
+        ensure
+          @runner.thread_ended(delivery) unless finished
         end
       end
     end

@@ -106,7 +106,8 @@ module TaskerCore
           leave(1)
         end
 
-        # Stops the parts; running handlers are asked to stop and get a little time.
+        # Stops the parts; running handlers are asked to stop and get a little time. The thread made here ends the
+        # process when that and the application's at_exit hooks together take too long; nothing else ends it.
         def leave(code)
           limit = Clock.now + CLOSED_GRACE_SECONDS
           Thread.new { sleep(EXIT_LIMIT_SECONDS) and exit!(code) }

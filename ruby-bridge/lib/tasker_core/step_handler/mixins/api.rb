@@ -1,9 +1,6 @@
 # frozen_string_literal: true
 
-require_relative '../../internal/http/response'
-require_relative '../../internal/http/net_connection'
-require_relative '../../internal/http/faraday_connection'
-require_relative '../../internal/http/retry_after'
+require_relative '../../internal/http'
 
 module TaskerCore
   module StepHandler
