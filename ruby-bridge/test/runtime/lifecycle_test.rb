@@ -151,13 +151,13 @@ class LifecycleTest < Minitest::Test
   def test_forked_children_leave_the_channel_alone
     code = <<~RUBY
       A = step_handler('fork_block') { |**| pid = fork { puts 'in the child'; exit!(5) }; {status: Process.wait2(pid).last.exitstatus} }
-      B = step_handler('fork_return') { |**| pid = fork; next({child: true}) if pid.nil?; Process.wait(pid); {child: false} }
+      B = step_handler('fork_return') { |**| pid = fork; next({child: true}) if pid.nil?; {child: false, status: Process.wait2(pid).last.exitstatus} }
       C = step_handler('fork_term') { |**| pid = fork { sleep }; Process.kill('TERM', pid); {signal: Process.wait2(pid).last.termsig} }
     RUBY
     with_handlers(code) do |folder|
       ChildWorker.run(handlers: [folder]) do |worker|
         assert_equal({'status' => 5}, worker.answer(worker.step('fork_block'))[1])
-        assert_equal({'child' => false}, worker.answer(worker.step('fork_return'))[1])
+        assert_equal({'child' => false, 'status' => 0}, worker.answer(worker.step('fork_return'))[1])
         assert_equal({'signal' => 15}, worker.answer(worker.step('fork_term'))[1])
       end
     end

@@ -46,5 +46,7 @@ def _wrapped(stream: object) -> io.TextIOWrapper:
     assert isinstance(stream, io.TextIOWrapper)
     stream.flush()
     buffer = stream.buffer
-    assert isinstance(buffer, io.BufferedWriter)
+    if isinstance(buffer, io.RawIOBase):
+        # PYTHONUNBUFFERED, usual in containers: lines are whole all the same.
+        buffer = io.BufferedWriter(buffer)
     return WholeLines(buffer, stream.encoding)

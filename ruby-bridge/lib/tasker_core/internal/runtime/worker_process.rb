@@ -60,9 +60,11 @@ module TaskerCore
           %w[TERM INT].each { |signal| Signal.trap(signal) { @control << [:signal, "SIG#{signal}"] } }
         end
 
-        # Runs in a process that a handler forked.
+        # Runs in a process that a handler forked. A child that returns from the handler finds the queue closed, and
+        # ends.
         def leave_channel
           @outbox.close
+          @pool.stop
           LogOutput.sink = nil
           @io.close
           %w[TERM INT].each { |signal| Signal.trap(signal, 'DEFAULT') }
