@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isTaskerError } from "../../core/src/errors/index.js";
 import { createLogger } from "../../core/src/observability/index.js";
 import { resolveDatabase } from "../../core/src/postgres/index.js";
 import { differences, readSteps } from "./check.js";
@@ -168,5 +169,10 @@ try {
   process.exitCode = await main();
 } catch (error) {
   process.stderr.write(`\n✘ ${error instanceof Error ? error.message : String(error)}\n`);
+  if (isTaskerError(error, "MIGRATION_CHECKSUM_MISMATCH")) {
+    process.stderr.write(
+      "  Another version of Tasker made .tasker/postgres: remove it to start afresh.\n",
+    );
+  }
   process.exitCode = 1;
 }
