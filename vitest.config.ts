@@ -11,7 +11,11 @@ export default defineConfig({
         ...shared,
         test: {
           name: "unit",
-          include: ["core/test/**/*.test.ts", "sdk-ts/test/**/*.test.ts", "test/conformance/**/*.test.ts"],
+          include: [
+            "core/test/**/*.test.ts",
+            "sdk-ts/test/**/*.test.ts",
+            "test/conformance/**/*.test.ts",
+          ],
           testTimeout: 20_000,
         },
       },
