@@ -16,15 +16,21 @@ const figures = process.argv.slice(2).find((argument) => argument.endsWith(".jso
 if (figures !== undefined) {
   const rows = JSON.parse(readFileSync(figures, "utf8"));
   const lines = rows.map(
-    (row) => `| \`${row.id}\` | ${row.median} ${row.unit} | ${row.min} – ${row.max} | ${row.target ?? ""} |`,
+    (row) =>
+      `| \`${row.id}\` | ${row.median} ${row.unit} | ${row.min} – ${row.max} | ${row.target ?? ""} |`,
   );
   const table = ["| figure | median | range | to hold |", "|---|---|---|---|", ...lines].join("\n");
-  text = text.replace(/<!-- numbers -->\n[\s\S]*?\nRepeat them/, `<!-- numbers -->\n${table}\n\nRepeat them`);
+  text = text.replace(
+    /<!-- numbers -->\n[\s\S]*?\nRepeat them/,
+    `<!-- numbers -->\n${table}\n\nRepeat them`,
+  );
 }
 
 if (process.argv.includes("--check")) {
   if (text !== before) {
-    console.error("README.md does not show its example files as they are; run node scripts/fill-readme.mjs");
+    console.error(
+      "README.md does not show its example files as they are; run node scripts/fill-readme.mjs",
+    );
     process.exit(1);
   }
 } else {

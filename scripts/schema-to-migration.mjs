@@ -8,4 +8,7 @@ const parts = readdirSync(directory)
   .sort()
   .map((name) => `-- ${name}\n${readFileSync(new URL(name, directory), "utf8").trim()}\n`);
 const target = new URL("../sql/migrations/000001.sql", import.meta.url);
-writeFileSync(target, `-- compatible\n-- Generated from sql/schema by scripts/schema-to-migration.mjs until the first release.\n\n${parts.join("\n")}`);
+writeFileSync(
+  target,
+  `-- compatible\n-- Generated from sql/schema by scripts/schema-to-migration.mjs until the first release.\n\n${parts.join("\n")}`,
+);

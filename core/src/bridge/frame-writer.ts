@@ -67,7 +67,7 @@ export class FrameWriter {
   }
 }
 
-/** One buffer for all, filled in place: a buffer per frame, here and when reading, cost 7 of 18 µs per step at 300 B. */
+/** One buffer for all, filled in place: a buffer per frame, here and when reading, was a good part of the cost per step. */
 function joined(frames: readonly WaitingFrame[], bytes: number): Buffer {
   const batch = Buffer.allocUnsafe(bytes);
   let at = 0;
