@@ -110,8 +110,9 @@ function verdict(orders: number, wrong: readonly string[]): number {
 const NEXT = `Next:
   examples/order-fulfilment/handlers     the eight handlers, thirty lines each
   ./scripts/demo --rounds 20             then kill -9 one of the processes above
-  npx tasker dev --help                  your own templates and handlers
-  docs/guides                            how to write them`;
+  cd examples/order-fulfilment           one order, step by step:
+  npx tasker run order_fulfilment.yaml --handlers handlers --input @order.json --wait
+  docs/reference/cli.md                  your own templates and handlers`;
 
 /** A late one of the complete orders that had to try again: it shows most, and nothing is cold any more. */
 function exampleOf(settled: readonly SettledOrder[]): SettledOrder {

@@ -1,4 +1,5 @@
-// Writes orders.json: `node generate-orders.mjs > orders.json`. Seeded, so it always writes the same file.
+// Writes the orders: `node generate-orders.mjs > orders.json && npx biome format --write orders.json`. Seeded, so the
+// file is always the same.
 
 const COUNT = 240;
 const CUSTOMERS = [
@@ -33,9 +34,9 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 const between = (low, high) => low + Math.floor(random() * (high - low + 1));
 
 const orders = Array.from({ length: COUNT }, (_, index) => trouble(index, order(index)));
-const text = orders.map((each) => JSON.stringify(each)).join(",\n");
 // 64-bit numbers are beyond JSON.stringify: they travel as marked text up to here.
-process.stdout.write(`[\n${text.replaceAll(/"int:(\d+)"/g, "$1")}\n]\n`);
+const text = JSON.stringify(orders).replaceAll(/"int:(\d+)"/g, "$1");
+process.stdout.write(`${text}\n`);
 
 function order(index) {
   const [name, country] = pick(CUSTOMERS);

@@ -1,6 +1,6 @@
 # Words to the user, on stderr: stdout belongs to what was asked for.
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$@" >&2; }
 
 # fail CODE MESSAGE...
 fail() {

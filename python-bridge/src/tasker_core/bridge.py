@@ -7,6 +7,7 @@ error stay ordinary text.
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import socket
@@ -16,7 +17,6 @@ from pathlib import Path
 
 from tasker_core._protocol.handshake import HandshakeError
 from tasker_core._runtime.discovery import load_handlers
-from tasker_core._runtime.output import use_whole_lines
 from tasker_core._runtime.process import HandlerProcess, ProcessOptions
 from tasker_core._transport.channel import Channel, open_channel
 from tasker_core._version import __version__
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 64
-    use_whole_lines()
+    _line_buffer_output()
     logging.getLogger("tasker").setLevel(_level())
     try:
         # Before any handler is imported: user code must never see the descriptor.
@@ -116,6 +116,13 @@ def _level() -> int:
     name = os.environ.get("TASKER_LOG_LEVEL", "info").upper()
     known = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40}
     return known.get(name, logging.INFO)
+
+
+def _line_buffer_output() -> None:
+    # A pipe would be block-buffered: lines would reach the host's log long after the print.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
 if __name__ == "__main__":
