@@ -111,7 +111,7 @@ const NEXT = `Next:
   examples/order-fulfilment/handlers     the eight handlers, thirty lines each
   ./scripts/demo --rounds 20             then kill -9 one of the processes above
   cd examples/order-fulfilment           one order, step by step:
-  npx tasker run order_fulfilment.yaml --handlers handlers --input @order.json --wait
+  npx tasker run order_fulfilment.yaml --handlers handlers -i @order.json -w
   docs/reference/cli.md                  your own templates and handlers`;
 
 /** A late one of the complete orders that had to try again: it shows most, and nothing is cold any more. */

@@ -109,6 +109,7 @@ create table tasker_core.templates (
   namespace_id integer not null,
   content_hash text not null,
   compiled json not null,
+  n_steps integer not null,
   n_initial integer not null,
   created_at timestamptz not null,
   constraint one_revision_per_content unique (named_task_id, content_hash)
@@ -124,6 +125,7 @@ create table tasker_core.template_steps (
   initial boolean not null,
   pending_dependencies integer not null,
   dependencies integer[] not null,
+  -- Of a step created at the start: its children that are too. Every other edge is a row of step_edges.
   children integer[] not null,
   retryable boolean not null,
   max_attempts integer not null,
@@ -149,6 +151,8 @@ create table tasker_core.tasks (
   n_error integer not null default 0,
   n_pipeline integer not null default 0,   -- enqueued, in_progress and both enqueued_*_orchestration
   n_waiting_retry integer not null default 0,
+  -- Ordinal of the next step made at run time; those below it belong to the template.
+  next_ordinal integer not null,
   -- Raised when a stored result is replaced by hand: caches of results are keyed by it.
   data_epoch integer not null default 0,
   state_since timestamptz not null,
@@ -216,6 +220,8 @@ create table tasker_core.steps (
   -- Set only for steps made at run time (batch workers); template steps take both from the template.
   name text,
   inputs json,
+  -- Its final error counts as done for the task and satisfies its dependents: workers of a batch that goes on.
+  failure_tolerated boolean not null default false,
   constraint pending_dependencies_are_not_negative check (pending_dependencies >= 0),
   constraint a_running_step_has_a_lease check (state <> 'in_progress' or leased_until is not null)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
@@ -228,6 +234,8 @@ create table tasker_core.step_edges (
   created_at timestamptz not null,
   constraint one_edge_of_a_name_between_two_steps primary key (from_id, to_id, name)
 );
+
+create index step_edges_to on tasker_core.step_edges (to_id);
 
 -- Due times of retries. Narrow and separate, so that no index names a column of steps that changes.
 create table tasker_core.step_timers (
@@ -249,6 +257,8 @@ create table tasker_core.step_results (
   retryable boolean not null,
   hint_ms integer,
   execution_ms integer not null,
+  -- What the result creates (core/src/lifecycle/plans); kept until the step is settled in split mode.
+  plan json,
   body json not null,
   constraint one_result_per_lease primary key (step_id, token)
 );
@@ -762,8 +772,9 @@ begin
     order by 2
     on conflict do nothing;
 
-    insert into tasker_core.templates (named_task_id, namespace_id, content_hash, compiled, n_initial, created_at)
+    insert into tasker_core.templates (named_task_id, namespace_id, content_hash, compiled, n_steps, n_initial, created_at)
     values (v_named_task_id, v_namespace_id, p_template ->> 'content_hash', p_template,
+      json_array_length(p_template -> 'steps'),
       (select count(*) from json_array_elements(p_template -> 'steps') s where (s ->> 'initial')::boolean), v_now)
     returning templates.template_id into v_template_id;
 
@@ -982,25 +993,37 @@ language sql volatile set search_path to '' as $$
 $$;
 
 -- 0312_function_touched.sql
--- purpose: the children that the template gives to steps: one entry per (step, child), aligned. Reads without locks:
---          what it reads never changes.
+-- purpose: the children of steps: one entry per (step, child), aligned. Template edges never change and are read without
+--          a lock; edges made at run time start at steps that were made at run time, and are made before those can run.
 create function tasker_core._children_of(p_step_ids bigint[], out parents bigint[], out children bigint[])
 language plpgsql stable set search_path to '' as $$
 declare
   v_ids bigint[];
   v_keys bigint[];
+  v_dynamic bigint[];
+  v_from bigint[];
+  v_to bigint[];
 begin
   select array_agg(s.step_id), array_agg(s.template_step_id) into v_ids, v_keys
   from tasker_core.steps s where s.step_id = any(p_step_ids);
-  select coalesce(array_agg(x.step_id), '{}'), coalesce(array_agg(x.child_id), '{}') into parents, children
+  select coalesce(array_agg(x.step_id) filter (where x.child_id is not null), '{}'),
+    coalesce(array_agg(x.child_id) filter (where x.child_id is not null), '{}'),
+    array_agg(distinct x.step_id) filter (where not x.initial)
+  into parents, children, v_dynamic
   from (
-    select s.step_id, (s.step_id & ~1048575::bigint) | c as child_id
+    select s.step_id, (s.template).initial, (s.step_id & ~1048575::bigint) | c as child_id
     from (
       select v_ids[i] as step_id,
-        (select ts.children from tasker_core.template_steps ts where ts.template_step_id = v_keys[i]) as children
+        (select ts from tasker_core.template_steps ts where ts.template_step_id = v_keys[i]) as template
       from generate_subscripts(v_ids, 1) i
-    ) s, unnest(s.children) c
+    ) s left join lateral unnest((s.template).children) c on true
   ) x;
+  if v_dynamic is not null then
+    select array_agg(e.from_id), array_agg(e.to_id) into v_from, v_to
+    from tasker_core.step_edges e where e.from_id = any(v_dynamic);
+    parents := parents || coalesce(v_from, '{}');
+    children := children || coalesce(v_to, '{}');
+  end if;
 end $$;
 
 -- 0313_function_accept_results.sql
@@ -1066,20 +1089,137 @@ language sql stable set search_path to '' as $$
   from generate_subscripts(p_step_ids, 1) i
 $$;
 
+-- 0314_function_expand_plans.sql
+-- purpose: creates what the results of decisions and batch analyzers call for, in the transaction that completes them.
+--          p_plans: { "<step id>": { steps: [ordinal], workers: [{ name, ordinal, inputs, tolerated }],
+--          edges: [{ from, to, name }] } }, where from and to are an ordinal of the template, or -1 - n for worker n.
+--          Impossible plans never come here: the host has failed their steps (core/src/lifecycle/plans).
+-- returns: the rows of all steps that the plans named, created or found, as they are afterwards; and how many were created.
+-- locks:   none of its own. The caller holds the rows of existing steps that the plans name, and the tasks; it has
+--          written the completing steps' states before.
+create function tasker_core._expand_plans(
+  p_plans json, p_completed bigint[], p_now timestamptz,
+  out steps tasker_core.steps[], out task_ids bigint[], out created integer[]
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_step_id bigint;
+  v_plan json;
+  v_task_id bigint;
+  v_base bigint;
+  v_template bigint;
+  v_namespace_id integer;
+  v_next integer;
+  v_named bigint[];
+  v_created integer;
+  v_from bigint[];
+  v_to bigint[];
+  v_names text[];
+  v_satisfied bigint[];
+  v_children bigint[];
+  v_counts integer[];
+  v_rows tasker_core.steps[];
+begin
+  steps := '{}'; task_ids := '{}'; created := '{}';
+  for v_step_id, v_plan in
+    select k.key::bigint, k.value from json_each(p_plans) k where k.key::bigint = any(p_completed) order by 1
+  loop
+    v_task_id := v_step_id >> 20;
+    v_base := v_task_id << 20;
+    select s.template_step_id >> 20 << 20, s.namespace_id into v_template, v_namespace_id
+    from tasker_core.steps s where s.step_id = v_step_id;
+    select t.next_ordinal into v_next from tasker_core.tasks t where t.task_id = v_task_id;
+
+    -- find or create
+    with made as (
+      insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+        max_attempts, retryable, created_at, updated_at)
+      select v_base + o.value::integer, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
+        ts.max_attempts, ts.retryable, p_now, p_now
+      from json_array_elements_text(v_plan -> 'steps') o,
+        lateral (select * from tasker_core.template_steps x where x.template_step_id = v_template + o.value::integer) ts
+      on conflict (step_id) do nothing
+      returning 1
+    )
+    select count(*) into v_created from made;
+    insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+      max_attempts, retryable, created_at, updated_at, name, inputs, failure_tolerated)
+    select v_base + v_next + w.n - 1, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
+      ts.max_attempts, ts.retryable, p_now, p_now, w.worker ->> 'name', w.worker -> 'inputs',
+      (w.worker ->> 'tolerated')::boolean
+    from json_array_elements(v_plan -> 'workers') with ordinality w(worker, n),
+      lateral (select * from tasker_core.template_steps x
+        where x.template_step_id = v_template + (w.worker ->> 'ordinal')::integer) ts;
+    update tasker_core.tasks t set next_ordinal = t.next_ordinal + json_array_length(v_plan -> 'workers')
+    where t.task_id = v_task_id;
+
+    -- edges: one counts only while its parent is not satisfied and its child is pending
+    select array_agg(v_base + case when e.f < 0 then v_next - 1 - e.f else e.f end),
+      array_agg(v_base + case when e.t < 0 then v_next - 1 - e.t else e.t end), array_agg(e.name)
+    into v_from, v_to, v_names
+    from (
+      select (x ->> 'from')::integer as f, (x ->> 'to')::integer as t, x ->> 'name' as name
+      from json_array_elements(v_plan -> 'edges') x
+    ) e;
+    v_satisfied := array(
+      select s.step_id from tasker_core.steps s
+      where s.step_id = any(v_from) and s.state in ('complete', 'resolved_manually') order by s.step_id);
+    with made as (
+      insert into tasker_core.step_edges (from_id, to_id, name, created_at)
+      select v_from[i], v_to[i], v_names[i], p_now from generate_subscripts(v_from, 1) i
+      on conflict do nothing
+      returning from_id, to_id
+    )
+    select coalesce(array_agg(x.to_id order by x.to_id), '{}'), array_agg(x.n order by x.to_id)
+    into v_children, v_counts
+    from (
+      select m.to_id, count(*)::integer as n from made m
+      where not coalesce(v_satisfied[width_bucket(m.from_id, v_satisfied)] = m.from_id, false)
+      group by m.to_id
+    ) x;
+    update tasker_core.steps s set
+      pending_dependencies = s.pending_dependencies + v_counts[width_bucket(s.step_id, v_children)]
+    where s.step_id = any(v_children) and s.state = 'pending';
+
+    v_named := array(
+      select v_base + o.value::integer from json_array_elements_text(v_plan -> 'steps') o
+      union all
+      select v_base + v_next + n from generate_series(0, json_array_length(v_plan -> 'workers') - 1) n);
+    select array_agg(s order by s.step_id) into v_rows from tasker_core.steps s where s.step_id = any(v_named);
+    steps := steps || v_rows;
+    task_ids := task_ids || v_task_id;
+    created := created || (v_created + json_array_length(v_plan -> 'workers'));
+  end loop;
+end $$;
+
+-- The steps that plans name and that may exist already: to be locked before the tasks are.
+create function tasker_core._planned_step_ids(p_plans json) returns bigint[]
+language sql immutable set search_path to '' as $$
+  select array(
+    -- No rows for a null document.
+    select (k.key::bigint & ~1048575::bigint) | o.value::integer
+    from json_each(p_plans) k, json_array_elements_text(k.value -> 'steps') o)
+$$;
+
 -- 0320_function_settle_steps.sql
 -- purpose: settles steps whose results are accepted: final states, dependencies, due retries, sending, tasks. The one
 --          place where a result has consequences; tick (fused) and process_step_results (split) both end here.
 -- p_steps: rows locked by the caller (reporting steps, their children, due retries), ascending. p_completed,
 --          p_retrying and p_failed are disjoint and ascending. p_parents / p_children: one entry per reporting step and
---          child. p_split: the results were submitted before, so only the second half of the transitions is logged.
+--          child. p_plans: see _expand_plans, null when no result creates steps. p_split: the results were submitted before, so only the second half of the transitions is logged.
 -- locks:   task rows, ascending. Deletes timers that the caller has locked (p_due).
 create function tasker_core._settle_steps(
   p_worker_id integer, p_steps tasker_core.steps[], p_completed bigint[], p_retrying bigint[], p_retry_ms integer[],
-  p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_split boolean,
+  p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_plans json, p_split boolean,
   p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
+  v_tolerated bigint[];     -- failures that their dependents live with
+  v_satisfying bigint[];    -- what lets children go on, ascending
+  v_named tasker_core.steps[] := '{}';     -- what plans created or found
+  v_expanded bigint[] := '{}';             -- per plan its task, and how many steps it created
+  v_created integer[] := '{}';
   v_decremented bigint[];   -- children to decrement, ascending
   v_decrements integer[];
   v_woken bigint[];         -- due retries that are still waiting
@@ -1089,7 +1229,8 @@ declare
   v_ready bigint[];
   v_ready_retries bigint[];
   v_enqueued_tasks bigint[];
-  v_d_complete integer[];   -- changes of the counters, aligned with v_task_ids
+  v_d_total integer[];      -- changes of the counters, aligned with v_task_ids
+  v_d_complete integer[];
   v_d_error integer[];
   v_d_pipeline integer[];
   v_d_retrying integer[];
@@ -1098,12 +1239,16 @@ begin
   v_woken := array(
     select s.step_id from unnest(p_steps) s
     where s.state = 'waiting_for_retry' and s.step_id = any(p_due) order by s.step_id);
+  v_tolerated := array(
+    select s.step_id from unnest(p_steps) s
+    where s.failure_tolerated and p_failed[width_bucket(s.step_id, p_failed)] = s.step_id order by s.step_id);
+  v_satisfying := array(select x from unnest(p_completed || v_tolerated) x order by x);
   select coalesce(array_agg(x.child_id order by x.child_id), '{}'), array_agg(x.n order by x.child_id)
   into v_decremented, v_decrements
   from (
     select p_children[i] as child_id, count(*)::integer as n
     from generate_subscripts(p_children, 1) i
-    where p_completed[width_bucket(p_parents[i], p_completed)] = p_parents[i]
+    where v_satisfying[width_bucket(p_parents[i], v_satisfying)] = p_parents[i]
     group by p_children[i]
   ) x;
 
@@ -1144,7 +1289,7 @@ begin
     select t.task_id from unnest(v_tasks) t
     where t.n_error = 0
       and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures')
-      and not exists (select from unnest(p_failed) f where f >> 20 = t.task_id)
+      and not exists (select from unnest(p_failed) f where f >> 20 = t.task_id and not f = any(v_tolerated))
     order by t.task_id);
   if cardinality(v_decremented) > 0 then
     v_ready := array(
@@ -1157,6 +1302,20 @@ begin
       pending_dependencies = s.pending_dependencies - v_decrements[width_bucket(s.step_id, v_decremented)],
       updated_at = p_now
     where s.step_id = any(v_decremented) and s.state = 'pending';
+  end if;
+  if p_plans is not null then
+    select e.steps, e.task_ids, e.created into v_named, v_expanded, v_created
+    from tasker_core._expand_plans(p_plans, p_completed, p_now) e;
+    -- The rows as they are now replace what was read before.
+    p_steps := array(select s from unnest(p_steps) s
+      where not exists (select from unnest(v_named) n where n.step_id = s.step_id)) || v_named;
+    v_ready := array(
+      select x from unnest(v_ready) x where not exists (select from unnest(v_named) n where n.step_id = x)
+      union
+      select n.step_id from unnest(v_named) n
+      where n.state = 'pending' and n.pending_dependencies = 0
+        and v_open[width_bucket(n.step_id >> 20, v_open)] = n.step_id >> 20
+      order by 1);
   end if;
   v_ready_retries := array(
     select w from unnest(v_woken) w where v_open[width_bucket(w >> 20, v_open)] = w >> 20 order by w);
@@ -1176,29 +1335,36 @@ begin
   -- change: tasks -----------------------------------------------------------------------------------------------
   v_enqueued_tasks := array(
     select distinct x >> 20 from unnest(coalesce(v_ready, '{}') || v_ready_retries) x order by 1);
-  select array_agg(x.complete order by x.task_id), array_agg(x.failed order by x.task_id),
-    array_agg(x.pipeline order by x.task_id), array_agg(x.retrying order by x.task_id)
-  into v_d_complete, v_d_error, v_d_pipeline, v_d_retrying
+  select array_agg(x.total order by x.task_id), array_agg(x.complete order by x.task_id),
+    array_agg(x.failed order by x.task_id), array_agg(x.pipeline order by x.task_id),
+    array_agg(x.retrying order by x.task_id)
+  into v_d_total, v_d_complete, v_d_error, v_d_pipeline, v_d_retrying
   from (
-    select d.task_id, sum(d.complete)::integer as complete, sum(d.failed)::integer as failed,
-      sum(d.pipeline)::integer as pipeline, sum(d.retrying)::integer as retrying
+    select d.task_id, sum(d.total)::integer as total, sum(d.complete)::integer as complete,
+      sum(d.failed)::integer as failed, sum(d.pipeline)::integer as pipeline, sum(d.retrying)::integer as retrying
     from (
-      select t as task_id, 0 as complete, 0 as failed, 0 as pipeline, 0 as retrying from unnest(v_task_ids) t
-      union all select c >> 20, 1, 0, -1, 0 from unnest(p_completed) c
-      union all select f >> 20, 0, 1, -1, 0 from unnest(p_failed) f
-      union all select r >> 20, 0, 0, -1, 1 from unnest(p_retrying) r
-      union all select x >> 20, 0, 0, 1, 0 from unnest(v_ready) x
-      union all select w >> 20, 0, 0, 1, -1 from unnest(v_ready_retries) w
+      select t as task_id, 0 as total, 0 as complete, 0 as failed, 0 as pipeline, 0 as retrying
+      from unnest(v_task_ids) t
+      union all select e.task_id, e.created, 0, 0, 0, 0 from unnest(v_expanded, v_created) e(task_id, created)
+      union all select c >> 20, 0, 1, 0, -1, 0 from unnest(p_completed) c
+      union all select f >> 20, 0, 0, 1, -1, 0 from unnest(p_failed) f
+      -- A tolerated failure counts as done, not as an error.
+      union all select f >> 20, 0, 1, -1, 0, 0 from unnest(v_tolerated) f
+      union all select r >> 20, 0, 0, 0, -1, 1 from unnest(p_retrying) r
+      union all select x >> 20, 0, 0, 0, 1, 0 from unnest(v_ready) x
+      union all select w >> 20, 0, 0, 0, 1, -1 from unnest(v_ready_retries) w
     ) d
     group by d.task_id
   ) x;
-  select array_agg(tasker_core._next_task_state(t.state, t.n_total, t.n_complete + v_d_complete[t.i], t.n_cancelled,
+  select array_agg(tasker_core._next_task_state(t.state, t.n_total + v_d_total[t.i],
+      t.n_complete + v_d_complete[t.i], t.n_cancelled,
       t.n_error + v_d_error[t.i], t.n_pipeline + v_d_pipeline[t.i],
       coalesce(v_enqueued_tasks[width_bucket(t.task_id, v_enqueued_tasks)] = t.task_id, false)) order by t.task_id)
   into v_next
   from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t;
 
   update tasker_core.tasks t set
+    n_total = t.n_total + v_d_total[width_bucket(t.task_id, v_task_ids)],
     n_complete = t.n_complete + v_d_complete[width_bucket(t.task_id, v_task_ids)],
     n_error = t.n_error + v_d_error[width_bucket(t.task_id, v_task_ids)],
     n_pipeline = t.n_pipeline + v_d_pipeline[width_bucket(t.task_id, v_task_ids)],
@@ -1287,7 +1453,7 @@ begin
   from generate_series(1, v_count) i where v_ids[i] = any(v_new);
 
   for v_template in
-    select t.template_id, t.namespace_id, t.n_initial from tasker_core.templates t
+    select t.template_id, t.namespace_id, t.n_initial, t.n_steps from tasker_core.templates t
     where t.template_id = any(p_template_ids) order by t.template_id
   loop
     select array_agg(v_ids[i] order by i), array_agg(i order by i) into v_batch, v_positions
@@ -1312,10 +1478,11 @@ begin
         and ts.initial and ts.pending_dependencies = 0
       order by 1);
 
-    insert into tasker_core.tasks (task_id, template_id, state, n_total, n_pipeline, state_since, completed_at)
+    insert into tasker_core.tasks (task_id, template_id, state, n_total, n_pipeline, next_ordinal, state_since,
+      completed_at)
     select b.task_id, v_template.template_id,
       case when v_template.n_initial = 0 then 'complete' else 'steps_in_process' end::tasker_core.task_state,
-      v_template.n_initial, cardinality(v_roots), v_now, case when v_template.n_initial = 0 then v_now end
+      v_template.n_initial, cardinality(v_roots), v_template.n_steps, v_now, case when v_template.n_initial = 0 then v_now end
     from unnest(v_batch) b(task_id);
     insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
     select b.task_id, v_now, null,
@@ -1347,14 +1514,15 @@ end $$;
 -- purpose: one turn of a fused host, in one commit: accept the results of a batch of steps, settle them, resolve
 --          dependencies, wake due retries, send what became ready (DATABASE section 3), and bring the tasks to rest.
 -- p_step_ids ascending and unique; p_verdicts 0 success, 1 retryable failure, 2 permanent failure; p_hint_ms a
---          server's wish for the delay or null; bodies as in _body.
+--          server's wish for the delay or null; bodies as in _body; p_plans as in _expand_plans, null when there are none.
 -- rows:    verdict per result, claim / queued of _send_steps, task per task that came to rest, timer.
 -- locks:   due timers (skipping held ones), all steps that are touched in ascending order, their tasks in ascending
 --          order; messages are only ever taken with skip locked.
 create function tasker_core.tick(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer
+  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer,
+  p_plans json
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1379,7 +1547,9 @@ begin
       select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
-  v_touched := array(select distinct x from unnest(p_step_ids || v_children || v_due) x order by x);
+  v_touched := array(select distinct x from unnest(
+      p_step_ids || v_children || v_due || tasker_core._planned_step_ids(p_plans)) x
+    order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
     return;
@@ -1398,7 +1568,7 @@ begin
 
   -- settle
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_completed, v_retrying, v_retry_ms,
-    v_failed, v_parents, v_children, v_due, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
+    v_failed, v_parents, v_children, v_due, p_plans, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
 end $$;
 
 -- 0332_function_split.sql
@@ -1407,7 +1577,7 @@ end $$;
 -- locks: steps ascending; messages are new rows or skip locked.
 create function tasker_core.submit_step_results(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
-  p_hint_ms integer[], p_bodies bytea, p_ends integer[]
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1424,6 +1594,10 @@ begin
   if cardinality(v_result.accepted) = 0 then return; end if;
 
   v_failed := array(select x from unnest(v_result.retrying || v_result.failed) x order by x);
+  if p_plans is not null then
+    update tasker_core.step_results r set plan = p_plans -> r.step_id::text
+    where r.step_id = any(v_result.completed) and r.token = p_tokens[width_bucket(r.step_id, p_step_ids)];
+  end if;
   update tasker_core.steps s set state = 'enqueued_for_orchestration', leased_until = null, message_id = null,
     updated_at = v_now
   where s.step_id = any(v_result.completed);
@@ -1457,6 +1631,7 @@ declare
   v_parents bigint[] := '{}';
   v_children bigint[] := '{}';
   v_due bigint[] := '{}';
+  v_plans json;
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_result record;
@@ -1469,13 +1644,17 @@ begin
   ) x;
   if v_ids is not null then
     select c.parents, c.children into v_parents, v_children from tasker_core._children_of(v_ids) c;
+    select json_object_agg(r.step_id, r.plan) into v_plans
+    from tasker_core.step_results r where r.step_id = any(v_ids) and r.plan is not null;
   end if;
   if p_timer_limit > 0 then
     v_due := array(
       select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
-  v_touched := array(select distinct x from unnest(coalesce(v_ids, '{}') || v_children || v_due) x order by x);
+  v_touched := array(select distinct x from unnest(
+      coalesce(v_ids, '{}') || v_children || v_due || tasker_core._planned_step_ids(v_plans)) x
+    order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
     return;
@@ -1504,7 +1683,7 @@ begin
   delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
 
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
-    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, true, '{}', '{}', '{}', interval '0',
+    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', interval '0',
     p_timer_limit, v_now) x;
   if v_messages is not null then
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
@@ -1843,6 +2022,28 @@ language sql stable set search_path to '' as $$
   where t.template_id = any(p_template_ids)
 $$;
 
+-- 0361_function_load_dynamic.sql
+-- purpose: what only the database knows of steps made at run time: their names and inputs, and whom they come after.
+create function tasker_core.load_dynamic_steps(p_step_ids bigint[])
+returns table (step_id bigint, name text, inputs text)
+language sql stable set search_path to '' as $$
+  select s.step_id, s.name, s.inputs::text from tasker_core.steps s where s.step_id = any(p_step_ids)
+$$;
+
+-- All ancestors over edges made at run time, up to and including the first step that existed from the start: its own
+-- ancestors follow from the template.
+create function tasker_core.load_dynamic_ancestors(p_step_ids bigint[])
+returns table (step_id bigint, ancestor_id bigint, name text)
+language sql stable set search_path to '' as $$
+  with recursive reached(step_id, ancestor_id) as (
+    select e.to_id, e.from_id from tasker_core.step_edges e where e.to_id = any(p_step_ids)
+    union
+    select r.step_id, e.from_id from reached r join tasker_core.step_edges e on e.to_id = r.ancestor_id
+  )
+  select r.step_id, r.ancestor_id, s.name
+  from reached r join tasker_core.steps s on s.step_id = r.ancestor_id
+$$;
+
 -- 0500_view_contract_tables.sql
 -- purpose: the contract's tables (contract/sql.md section 1) as views over the physical ones: same names, columns and
 --          types (timestamp without time zone, UTC). Writes go through functions.
@@ -1898,9 +2099,10 @@ select md5(p.step_id || ':' || s.step_id || ':provides')::uuid as workflow_step_
   tasker_core.step_uuid(r.task_uuid, s.step_id) as to_step_uuid, 'provides'::varchar as name,
   s.created_at at time zone 'UTC' as created_at, s.created_at at time zone 'UTC' as updated_at
 from tasker_core.steps s
-join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id and ts.initial
 cross join unnest(ts.dependencies) d(ordinal)
 join tasker_core.steps p on p.step_id = ((s.step_id >> 20) << 20) + d.ordinal
+join tasker_core.template_steps pts on pts.template_step_id = p.template_step_id and pts.initial
 join tasker_core.task_requests r on r.task_id = s.step_id >> 20
 union all
 select md5(e.from_id || ':' || e.to_id || ':' || e.name)::uuid, tasker_core.step_uuid(r.task_uuid, e.from_id),
@@ -2002,8 +2204,9 @@ language sql stable set search_path to '' as $$
       select r.task_uuid, n.named_task_uuid, t.state::text as status, count(s.step_id) as total,
         count(*) filter (where s.state = 'pending') as pending,
         count(*) filter (where s.state = 'in_progress') as in_progress,
-        count(*) filter (where s.state in ('complete', 'resolved_manually')) as completed,
-        count(*) filter (where s.state = 'error') as failed,
+        count(*) filter (where s.state in ('complete', 'resolved_manually')
+          or (s.state = 'error' and s.failure_tolerated)) as completed,
+        count(*) filter (where s.state = 'error' and not s.failure_tolerated) as failed,
         count(*) filter (where s.state = 'cancelled') as cancelled,
         count(*) filter (where s.state in
           ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')) as enqueued,
@@ -2034,9 +2237,10 @@ language sql stable set search_path to '' as $$
   from tasker_core.tasks t
   cross join lateral (
     select count(*) as total,
-      count(*) filter (where s.state in ('complete', 'resolved_manually')) as complete,
+      count(*) filter (where s.state in ('complete', 'resolved_manually')
+        or (s.state = 'error' and s.failure_tolerated)) as complete,
       count(*) filter (where s.state = 'cancelled') as cancelled,
-      count(*) filter (where s.state = 'error') as error,
+      count(*) filter (where s.state = 'error' and not s.failure_tolerated) as error,
       count(*) filter (where s.state in ('enqueued', 'in_progress', 'enqueued_for_orchestration',
         'enqueued_as_error_for_orchestration')) as pipeline,
       count(*) filter (where s.state = 'waiting_for_retry') as waiting_retry
@@ -2048,4 +2252,26 @@ language sql stable set search_path to '' as $$
     ('n_pipeline', t.n_pipeline::bigint, s.pipeline), ('n_waiting_retry', t.n_waiting_retry::bigint, s.waiting_retry)
   ) c(name, stored, counted)
   where c.stored <> c.counted
+$$;
+
+-- Pending steps whose counter differs from their unsatisfied incoming edges. Empty, always.
+create function tasker_core.recount_dependencies() returns table (step_id bigint, stored integer, counted bigint)
+language sql stable set search_path to '' as $$
+  select s.step_id, s.pending_dependencies, e.unsatisfied
+  from tasker_core.steps s
+  join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+  cross join lateral (
+    select count(*) as unsatisfied
+    from (
+      select (s.step_id >> 20 << 20) + d.ordinal as parent_id
+      from unnest(ts.dependencies) d(ordinal)
+      join tasker_core.template_steps pts on pts.template_step_id = (ts.template_step_id >> 20 << 20) + d.ordinal
+      where ts.initial and pts.initial
+      union all
+      select x.from_id from tasker_core.step_edges x where x.to_id = s.step_id
+    ) p
+    join tasker_core.steps ps on ps.step_id = p.parent_id
+    where ps.state not in ('complete', 'resolved_manually') and not (ps.state = 'error' and ps.failure_tolerated)
+  ) e
+  where s.state = 'pending' and s.pending_dependencies <> e.unsatisfied
 $$;

@@ -21,6 +21,7 @@ create table tasker_core.templates (
   namespace_id integer not null,
   content_hash text not null,
   compiled json not null,
+  n_steps integer not null,
   n_initial integer not null,
   created_at timestamptz not null,
   constraint one_revision_per_content unique (named_task_id, content_hash)
@@ -36,6 +37,7 @@ create table tasker_core.template_steps (
   initial boolean not null,
   pending_dependencies integer not null,
   dependencies integer[] not null,
+  -- Of a step created at the start: its children that are too. Every other edge is a row of step_edges.
   children integer[] not null,
   retryable boolean not null,
   max_attempts integer not null,

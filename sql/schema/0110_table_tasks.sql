@@ -12,6 +12,8 @@ create table tasker_core.tasks (
   n_error integer not null default 0,
   n_pipeline integer not null default 0,   -- enqueued, in_progress and both enqueued_*_orchestration
   n_waiting_retry integer not null default 0,
+  -- Ordinal of the next step made at run time; those below it belong to the template.
+  next_ordinal integer not null,
   -- Raised when a stored result is replaced by hand: caches of results are keyed by it.
   data_epoch integer not null default 0,
   state_since timestamptz not null,

@@ -28,6 +28,8 @@ create table tasker_core.steps (
   -- Set only for steps made at run time (batch workers); template steps take both from the template.
   name text,
   inputs json,
+  -- Its final error counts as done for the task and satisfies its dependents: workers of a batch that goes on.
+  failure_tolerated boolean not null default false,
   constraint pending_dependencies_are_not_negative check (pending_dependencies >= 0),
   constraint a_running_step_has_a_lease check (state <> 'in_progress' or leased_until is not null)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
@@ -40,6 +42,8 @@ create table tasker_core.step_edges (
   created_at timestamptz not null,
   constraint one_edge_of_a_name_between_two_steps primary key (from_id, to_id, name)
 );
+
+create index step_edges_to on tasker_core.step_edges (to_id);
 
 -- Due times of retries. Narrow and separate, so that no index names a column of steps that changes.
 create table tasker_core.step_timers (

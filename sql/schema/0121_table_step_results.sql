@@ -9,6 +9,8 @@ create table tasker_core.step_results (
   retryable boolean not null,
   hint_ms integer,
   execution_ms integer not null,
+  -- What the result creates (core/src/lifecycle/plans); kept until the step is settled in split mode.
+  plan json,
   body json not null,
   constraint one_result_per_lease primary key (step_id, token)
 );

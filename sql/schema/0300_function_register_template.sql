@@ -56,8 +56,9 @@ begin
     order by 2
     on conflict do nothing;
 
-    insert into tasker_core.templates (named_task_id, namespace_id, content_hash, compiled, n_initial, created_at)
+    insert into tasker_core.templates (named_task_id, namespace_id, content_hash, compiled, n_steps, n_initial, created_at)
     values (v_named_task_id, v_namespace_id, p_template ->> 'content_hash', p_template,
+      json_array_length(p_template -> 'steps'),
       (select count(*) from json_array_elements(p_template -> 'steps') s where (s ->> 'initial')::boolean), v_now)
     returning templates.template_id into v_template_id;
 

@@ -2,15 +2,20 @@
 --          place where a result has consequences; tick (fused) and process_step_results (split) both end here.
 -- p_steps: rows locked by the caller (reporting steps, their children, due retries), ascending. p_completed,
 --          p_retrying and p_failed are disjoint and ascending. p_parents / p_children: one entry per reporting step and
---          child. p_split: the results were submitted before, so only the second half of the transitions is logged.
+--          child. p_plans: see _expand_plans, null when no result creates steps. p_split: the results were submitted before, so only the second half of the transitions is logged.
 -- locks:   task rows, ascending. Deletes timers that the caller has locked (p_due).
 create function tasker_core._settle_steps(
   p_worker_id integer, p_steps tasker_core.steps[], p_completed bigint[], p_retrying bigint[], p_retry_ms integer[],
-  p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_split boolean,
+  p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_plans json, p_split boolean,
   p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
+  v_tolerated bigint[];     -- failures that their dependents live with
+  v_satisfying bigint[];    -- what lets children go on, ascending
+  v_named tasker_core.steps[] := '{}';     -- what plans created or found
+  v_expanded bigint[] := '{}';             -- per plan its task, and how many steps it created
+  v_created integer[] := '{}';
   v_decremented bigint[];   -- children to decrement, ascending
   v_decrements integer[];
   v_woken bigint[];         -- due retries that are still waiting
@@ -20,7 +25,8 @@ declare
   v_ready bigint[];
   v_ready_retries bigint[];
   v_enqueued_tasks bigint[];
-  v_d_complete integer[];   -- changes of the counters, aligned with v_task_ids
+  v_d_total integer[];      -- changes of the counters, aligned with v_task_ids
+  v_d_complete integer[];
   v_d_error integer[];
   v_d_pipeline integer[];
   v_d_retrying integer[];
@@ -29,12 +35,16 @@ begin
   v_woken := array(
     select s.step_id from unnest(p_steps) s
     where s.state = 'waiting_for_retry' and s.step_id = any(p_due) order by s.step_id);
+  v_tolerated := array(
+    select s.step_id from unnest(p_steps) s
+    where s.failure_tolerated and p_failed[width_bucket(s.step_id, p_failed)] = s.step_id order by s.step_id);
+  v_satisfying := array(select x from unnest(p_completed || v_tolerated) x order by x);
   select coalesce(array_agg(x.child_id order by x.child_id), '{}'), array_agg(x.n order by x.child_id)
   into v_decremented, v_decrements
   from (
     select p_children[i] as child_id, count(*)::integer as n
     from generate_subscripts(p_children, 1) i
-    where p_completed[width_bucket(p_parents[i], p_completed)] = p_parents[i]
+    where v_satisfying[width_bucket(p_parents[i], v_satisfying)] = p_parents[i]
     group by p_children[i]
   ) x;
 
@@ -75,7 +85,7 @@ begin
     select t.task_id from unnest(v_tasks) t
     where t.n_error = 0
       and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures')
-      and not exists (select from unnest(p_failed) f where f >> 20 = t.task_id)
+      and not exists (select from unnest(p_failed) f where f >> 20 = t.task_id and not f = any(v_tolerated))
     order by t.task_id);
   if cardinality(v_decremented) > 0 then
     v_ready := array(
@@ -88,6 +98,20 @@ begin
       pending_dependencies = s.pending_dependencies - v_decrements[width_bucket(s.step_id, v_decremented)],
       updated_at = p_now
     where s.step_id = any(v_decremented) and s.state = 'pending';
+  end if;
+  if p_plans is not null then
+    select e.steps, e.task_ids, e.created into v_named, v_expanded, v_created
+    from tasker_core._expand_plans(p_plans, p_completed, p_now) e;
+    -- The rows as they are now replace what was read before.
+    p_steps := array(select s from unnest(p_steps) s
+      where not exists (select from unnest(v_named) n where n.step_id = s.step_id)) || v_named;
+    v_ready := array(
+      select x from unnest(v_ready) x where not exists (select from unnest(v_named) n where n.step_id = x)
+      union
+      select n.step_id from unnest(v_named) n
+      where n.state = 'pending' and n.pending_dependencies = 0
+        and v_open[width_bucket(n.step_id >> 20, v_open)] = n.step_id >> 20
+      order by 1);
   end if;
   v_ready_retries := array(
     select w from unnest(v_woken) w where v_open[width_bucket(w >> 20, v_open)] = w >> 20 order by w);
@@ -107,29 +131,36 @@ begin
   -- change: tasks -----------------------------------------------------------------------------------------------
   v_enqueued_tasks := array(
     select distinct x >> 20 from unnest(coalesce(v_ready, '{}') || v_ready_retries) x order by 1);
-  select array_agg(x.complete order by x.task_id), array_agg(x.failed order by x.task_id),
-    array_agg(x.pipeline order by x.task_id), array_agg(x.retrying order by x.task_id)
-  into v_d_complete, v_d_error, v_d_pipeline, v_d_retrying
+  select array_agg(x.total order by x.task_id), array_agg(x.complete order by x.task_id),
+    array_agg(x.failed order by x.task_id), array_agg(x.pipeline order by x.task_id),
+    array_agg(x.retrying order by x.task_id)
+  into v_d_total, v_d_complete, v_d_error, v_d_pipeline, v_d_retrying
   from (
-    select d.task_id, sum(d.complete)::integer as complete, sum(d.failed)::integer as failed,
-      sum(d.pipeline)::integer as pipeline, sum(d.retrying)::integer as retrying
+    select d.task_id, sum(d.total)::integer as total, sum(d.complete)::integer as complete,
+      sum(d.failed)::integer as failed, sum(d.pipeline)::integer as pipeline, sum(d.retrying)::integer as retrying
     from (
-      select t as task_id, 0 as complete, 0 as failed, 0 as pipeline, 0 as retrying from unnest(v_task_ids) t
-      union all select c >> 20, 1, 0, -1, 0 from unnest(p_completed) c
-      union all select f >> 20, 0, 1, -1, 0 from unnest(p_failed) f
-      union all select r >> 20, 0, 0, -1, 1 from unnest(p_retrying) r
-      union all select x >> 20, 0, 0, 1, 0 from unnest(v_ready) x
-      union all select w >> 20, 0, 0, 1, -1 from unnest(v_ready_retries) w
+      select t as task_id, 0 as total, 0 as complete, 0 as failed, 0 as pipeline, 0 as retrying
+      from unnest(v_task_ids) t
+      union all select e.task_id, e.created, 0, 0, 0, 0 from unnest(v_expanded, v_created) e(task_id, created)
+      union all select c >> 20, 0, 1, 0, -1, 0 from unnest(p_completed) c
+      union all select f >> 20, 0, 0, 1, -1, 0 from unnest(p_failed) f
+      -- A tolerated failure counts as done, not as an error.
+      union all select f >> 20, 0, 1, -1, 0, 0 from unnest(v_tolerated) f
+      union all select r >> 20, 0, 0, 0, -1, 1 from unnest(p_retrying) r
+      union all select x >> 20, 0, 0, 0, 1, 0 from unnest(v_ready) x
+      union all select w >> 20, 0, 0, 0, 1, -1 from unnest(v_ready_retries) w
     ) d
     group by d.task_id
   ) x;
-  select array_agg(tasker_core._next_task_state(t.state, t.n_total, t.n_complete + v_d_complete[t.i], t.n_cancelled,
+  select array_agg(tasker_core._next_task_state(t.state, t.n_total + v_d_total[t.i],
+      t.n_complete + v_d_complete[t.i], t.n_cancelled,
       t.n_error + v_d_error[t.i], t.n_pipeline + v_d_pipeline[t.i],
       coalesce(v_enqueued_tasks[width_bucket(t.task_id, v_enqueued_tasks)] = t.task_id, false)) order by t.task_id)
   into v_next
   from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t;
 
   update tasker_core.tasks t set
+    n_total = t.n_total + v_d_total[width_bucket(t.task_id, v_task_ids)],
     n_complete = t.n_complete + v_d_complete[width_bucket(t.task_id, v_task_ids)],
     n_error = t.n_error + v_d_error[width_bucket(t.task_id, v_task_ids)],
     n_pipeline = t.n_pipeline + v_d_pipeline[width_bucket(t.task_id, v_task_ids)],

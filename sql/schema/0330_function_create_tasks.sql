@@ -59,7 +59,7 @@ begin
   from generate_series(1, v_count) i where v_ids[i] = any(v_new);
 
   for v_template in
-    select t.template_id, t.namespace_id, t.n_initial from tasker_core.templates t
+    select t.template_id, t.namespace_id, t.n_initial, t.n_steps from tasker_core.templates t
     where t.template_id = any(p_template_ids) order by t.template_id
   loop
     select array_agg(v_ids[i] order by i), array_agg(i order by i) into v_batch, v_positions
@@ -84,10 +84,11 @@ begin
         and ts.initial and ts.pending_dependencies = 0
       order by 1);
 
-    insert into tasker_core.tasks (task_id, template_id, state, n_total, n_pipeline, state_since, completed_at)
+    insert into tasker_core.tasks (task_id, template_id, state, n_total, n_pipeline, next_ordinal, state_since,
+      completed_at)
     select b.task_id, v_template.template_id,
       case when v_template.n_initial = 0 then 'complete' else 'steps_in_process' end::tasker_core.task_state,
-      v_template.n_initial, cardinality(v_roots), v_now, case when v_template.n_initial = 0 then v_now end
+      v_template.n_initial, cardinality(v_roots), v_template.n_steps, v_now, case when v_template.n_initial = 0 then v_now end
     from unnest(v_batch) b(task_id);
     insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
     select b.task_id, v_now, null,

@@ -1,14 +1,15 @@
 -- purpose: one turn of a fused host, in one commit: accept the results of a batch of steps, settle them, resolve
 --          dependencies, wake due retries, send what became ready (DATABASE section 3), and bring the tasks to rest.
 -- p_step_ids ascending and unique; p_verdicts 0 success, 1 retryable failure, 2 permanent failure; p_hint_ms a
---          server's wish for the delay or null; bodies as in _body.
+--          server's wish for the delay or null; bodies as in _body; p_plans as in _expand_plans, null when there are none.
 -- rows:    verdict per result, claim / queued of _send_steps, task per task that came to rest, timer.
 -- locks:   due timers (skipping held ones), all steps that are touched in ascending order, their tasks in ascending
 --          order; messages are only ever taken with skip locked.
 create function tasker_core.tick(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer
+  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer,
+  p_plans json
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -33,7 +34,9 @@ begin
       select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
-  v_touched := array(select distinct x from unnest(p_step_ids || v_children || v_due) x order by x);
+  v_touched := array(select distinct x from unnest(
+      p_step_ids || v_children || v_due || tasker_core._planned_step_ids(p_plans)) x
+    order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
     return;
@@ -52,5 +55,5 @@ begin
 
   -- settle
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_completed, v_retrying, v_retry_ms,
-    v_failed, v_parents, v_children, v_due, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
+    v_failed, v_parents, v_children, v_due, p_plans, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
 end $$;

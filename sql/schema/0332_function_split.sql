@@ -3,7 +3,7 @@
 -- locks: steps ascending; messages are new rows or skip locked.
 create function tasker_core.submit_step_results(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
-  p_hint_ms integer[], p_bodies bytea, p_ends integer[]
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -20,6 +20,10 @@ begin
   if cardinality(v_result.accepted) = 0 then return; end if;
 
   v_failed := array(select x from unnest(v_result.retrying || v_result.failed) x order by x);
+  if p_plans is not null then
+    update tasker_core.step_results r set plan = p_plans -> r.step_id::text
+    where r.step_id = any(v_result.completed) and r.token = p_tokens[width_bucket(r.step_id, p_step_ids)];
+  end if;
   update tasker_core.steps s set state = 'enqueued_for_orchestration', leased_until = null, message_id = null,
     updated_at = v_now
   where s.step_id = any(v_result.completed);
@@ -53,6 +57,7 @@ declare
   v_parents bigint[] := '{}';
   v_children bigint[] := '{}';
   v_due bigint[] := '{}';
+  v_plans json;
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_result record;
@@ -65,13 +70,17 @@ begin
   ) x;
   if v_ids is not null then
     select c.parents, c.children into v_parents, v_children from tasker_core._children_of(v_ids) c;
+    select json_object_agg(r.step_id, r.plan) into v_plans
+    from tasker_core.step_results r where r.step_id = any(v_ids) and r.plan is not null;
   end if;
   if p_timer_limit > 0 then
     v_due := array(
       select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
-  v_touched := array(select distinct x from unnest(coalesce(v_ids, '{}') || v_children || v_due) x order by x);
+  v_touched := array(select distinct x from unnest(
+      coalesce(v_ids, '{}') || v_children || v_due || tasker_core._planned_step_ids(v_plans)) x
+    order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
     return;
@@ -100,7 +109,7 @@ begin
   delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
 
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
-    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, true, '{}', '{}', '{}', interval '0',
+    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', interval '0',
     p_timer_limit, v_now) x;
   if v_messages is not null then
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,

@@ -52,9 +52,10 @@ select md5(p.step_id || ':' || s.step_id || ':provides')::uuid as workflow_step_
   tasker_core.step_uuid(r.task_uuid, s.step_id) as to_step_uuid, 'provides'::varchar as name,
   s.created_at at time zone 'UTC' as created_at, s.created_at at time zone 'UTC' as updated_at
 from tasker_core.steps s
-join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id and ts.initial
 cross join unnest(ts.dependencies) d(ordinal)
 join tasker_core.steps p on p.step_id = ((s.step_id >> 20) << 20) + d.ordinal
+join tasker_core.template_steps pts on pts.template_step_id = p.template_step_id and pts.initial
 join tasker_core.task_requests r on r.task_id = s.step_id >> 20
 union all
 select md5(e.from_id || ':' || e.to_id || ':' || e.name)::uuid, tasker_core.step_uuid(r.task_uuid, e.from_id),

@@ -40,8 +40,9 @@ language sql stable set search_path to '' as $$
       select r.task_uuid, n.named_task_uuid, t.state::text as status, count(s.step_id) as total,
         count(*) filter (where s.state = 'pending') as pending,
         count(*) filter (where s.state = 'in_progress') as in_progress,
-        count(*) filter (where s.state in ('complete', 'resolved_manually')) as completed,
-        count(*) filter (where s.state = 'error') as failed,
+        count(*) filter (where s.state in ('complete', 'resolved_manually')
+          or (s.state = 'error' and s.failure_tolerated)) as completed,
+        count(*) filter (where s.state = 'error' and not s.failure_tolerated) as failed,
         count(*) filter (where s.state = 'cancelled') as cancelled,
         count(*) filter (where s.state in
           ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')) as enqueued,
@@ -72,9 +73,10 @@ language sql stable set search_path to '' as $$
   from tasker_core.tasks t
   cross join lateral (
     select count(*) as total,
-      count(*) filter (where s.state in ('complete', 'resolved_manually')) as complete,
+      count(*) filter (where s.state in ('complete', 'resolved_manually')
+        or (s.state = 'error' and s.failure_tolerated)) as complete,
       count(*) filter (where s.state = 'cancelled') as cancelled,
-      count(*) filter (where s.state = 'error') as error,
+      count(*) filter (where s.state = 'error' and not s.failure_tolerated) as error,
       count(*) filter (where s.state in ('enqueued', 'in_progress', 'enqueued_for_orchestration',
         'enqueued_as_error_for_orchestration')) as pipeline,
       count(*) filter (where s.state = 'waiting_for_retry') as waiting_retry
@@ -86,4 +88,26 @@ language sql stable set search_path to '' as $$
     ('n_pipeline', t.n_pipeline::bigint, s.pipeline), ('n_waiting_retry', t.n_waiting_retry::bigint, s.waiting_retry)
   ) c(name, stored, counted)
   where c.stored <> c.counted
+$$;
+
+-- Pending steps whose counter differs from their unsatisfied incoming edges. Empty, always.
+create function tasker_core.recount_dependencies() returns table (step_id bigint, stored integer, counted bigint)
+language sql stable set search_path to '' as $$
+  select s.step_id, s.pending_dependencies, e.unsatisfied
+  from tasker_core.steps s
+  join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+  cross join lateral (
+    select count(*) as unsatisfied
+    from (
+      select (s.step_id >> 20 << 20) + d.ordinal as parent_id
+      from unnest(ts.dependencies) d(ordinal)
+      join tasker_core.template_steps pts on pts.template_step_id = (ts.template_step_id >> 20 << 20) + d.ordinal
+      where ts.initial and pts.initial
+      union all
+      select x.from_id from tasker_core.step_edges x where x.to_id = s.step_id
+    ) p
+    join tasker_core.steps ps on ps.step_id = p.parent_id
+    where ps.state not in ('complete', 'resolved_manually') and not (ps.state = 'error' and ps.failure_tolerated)
+  ) e
+  where s.state = 'pending' and s.pending_dependencies <> e.unsatisfied
 $$;

@@ -60,7 +60,10 @@ export function registrationPayload(template: CompiledTemplate, backoff: Backoff
       initial: step.initial,
       pending_dependencies: step.pendingDependencies,
       dependencies: step.dependencies,
-      children: step.children,
+      // Edges between steps that exist from the start; all others are made when their steps are.
+      children: step.initial
+        ? step.children.filter((child) => template.steps[child]?.initial === true)
+        : [],
       retryable: step.retryable,
       max_attempts: Math.max(1, step.maxAttempts),
       backoff: step.retry.kind,

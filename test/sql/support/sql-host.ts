@@ -26,6 +26,9 @@ export interface StepOverrides {
   readonly backoff?: string;
   readonly backoff_base_ms?: number;
   readonly backoff_cap_ms?: number;
+  readonly initial?: boolean;
+  readonly pending_dependencies?: number;
+  readonly children?: readonly number[];
 }
 
 /** A fused host reduced to its SQL calls: what TypeScript decides is decided by the test instead. */
@@ -126,6 +129,8 @@ export class SqlHost {
       timerLimit?: number;
       hintMs?: number;
       body?: string;
+      /** As `_expand_plans` takes it, for every claim. */
+      plan?: unknown;
     } = {},
   ): Promise<TickOutcome> {
     const reports = claims.map(
@@ -136,6 +141,7 @@ export class SqlHost {
         executionMs: 1,
         hintMs: options.hintMs ?? null,
         body: Buffer.from(options.body ?? `{"success":true,"result":{"step":"${stepId}"}}`),
+        ...(options.plan === undefined ? {} : { plan: JSON.stringify(options.plan) }),
       }),
     );
     return await tick(this.db, {
@@ -214,6 +220,7 @@ export class SqlHost {
 /** Fails when a counter differs from its steps, a log names an unknown move, or a row has lost its parent. */
 export async function assertIntegrity(db: Queryable): Promise<void> {
   const { rows: counters } = await db.query("select * from tasker_core.recount_tasks()");
+  const { rows: dependencies } = await db.query("select * from tasker_core.recount_dependencies()");
   const { rows: moves } = await db.query(
     `select l.task_id, l.from_state, l.to_state from tasker_core.task_log l
      where not exists (select from tasker_core.task_moves m
@@ -237,7 +244,7 @@ export async function assertIntegrity(db: Queryable): Promise<void> {
        select from tasker_core.step_transition_rules r
        where r.from_state::text = x.from_state and r.to_state::text = x.to_state)`,
   );
-  const findings = { counters, moves, orphans, breaks };
+  const findings = { counters, dependencies, moves, orphans, breaks };
   const wrong = Object.entries(findings).filter(([, rows]) => rows.length > 0);
   if (wrong.length > 0) {
     const text = JSON.stringify(wrong, (_, value) =>

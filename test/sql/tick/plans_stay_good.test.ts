@@ -99,8 +99,9 @@ async function grow(): Promise<void> {
     `with ids as (
        select nextval('tasker_core.task_id_seq') as task_id from generate_series(1, ${TASKS})
      ), t as (
-       insert into tasker_core.tasks (task_id, template_id, state, n_total, n_complete, state_since, completed_at)
-       select task_id, 1, 'complete', 4, 4, now(), now() from ids returning task_id
+       insert into tasker_core.tasks (task_id, template_id, state, n_total, n_complete, next_ordinal, state_since,
+         completed_at)
+       select task_id, 1, 'complete', 4, 4, 4, now(), now() from ids returning task_id
      ), r as (
        insert into tasker_core.task_requests (task_id, task_uuid, named_task_id, correlation_id, priority, requested_at,
          created_at, initiator, source_system, reason, tags, context, identity_hash)

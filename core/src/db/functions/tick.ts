@@ -15,6 +15,8 @@ export interface StepReport {
   readonly hintMs: number | null;
   /** JSON text of the whole step execution result (`contract/wire-types.md` section 2). */
   readonly body: Uint8Array;
+  /** What the result creates, as `tasker_core._expand_plans` takes it (JSON text); absent for most. */
+  readonly plan?: string;
 }
 
 export interface TickInput {
@@ -27,7 +29,7 @@ export interface TickInput {
   readonly timerLimit: number;
 }
 
-const TICK = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
+const TICK = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`;
 
 /** `tasker_core.tick`: one turn of a fused host in one commit. */
 export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome> {
@@ -41,11 +43,12 @@ export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome
       routes.free,
       interval(input.leaseMs),
       input.timerLimit,
+      plansOf(input.reports),
     ]),
   );
 }
 
-const SUBMIT = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8)`;
+const SUBMIT = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
 
 /** `tasker_core.submit_step_results`: split mode, worker side. */
 export async function submitStepResults(
@@ -53,7 +56,9 @@ export async function submitStepResults(
   workerId: number,
   reports: readonly StepReport[],
 ): Promise<TickOutcome> {
-  return readTickRows(await db.prepared("submit", SUBMIT, [workerId, ...reportColumns(reports)]));
+  return readTickRows(
+    await db.prepared("submit", SUBMIT, [workerId, ...reportColumns(reports), plansOf(reports)]),
+  );
 }
 
 const PROCESS = `select * from tasker_core.process_step_results($1, $2, $3)`;
@@ -81,4 +86,11 @@ function reportColumns(reports: readonly StepReport[]): unknown[] {
     bytes,
     ends,
   ];
+}
+
+function plansOf(reports: readonly StepReport[]): string | null {
+  const plans = reports.flatMap(({ stepId, plan }) =>
+    plan === undefined ? [] : [`"${stepId}":${plan}`],
+  );
+  return plans.length === 0 ? null : `{${plans.join(",")}}`;
 }

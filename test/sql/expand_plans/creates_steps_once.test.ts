@@ -1,0 +1,156 @@
+import { afterEach, expect, test } from "vitest";
+import { openPumpConnection } from "../../../core/src/db/index.js";
+import { useTestDatabase } from "../../support/test-database.js";
+import { assertIntegrity, SqlHost } from "../support/sql-host.js";
+
+const database = useTestDatabase();
+
+afterEach(() => assertIntegrity(database.pool));
+
+/** 0 decides; 1, 2 are branches, 3 joins them; 4 follows the join. Only 0 exists at the start. */
+async function decisionHost(): Promise<SqlHost> {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  return await new SqlHost(database.pool).register([[], [0], [0], [1, 2], [3]], {
+    steps: { 0: { children: [] }, 1: later, 2: later, 3: later, 4: later },
+  });
+}
+
+const edge = (from: number, to: number, name = "provides") => ({ from, to, name });
+
+test("a plan's steps run in the order of its edges, and the task completes with them", async () => {
+  const host = await decisionHost();
+  const created = await host.create(1);
+  const taskId = created.created[0]?.taskId as bigint;
+  expect(await host.states(taskId)).toEqual(["in_progress"]);
+
+  const plan = {
+    steps: [1, 2, 3, 4],
+    workers: [],
+    edges: [edge(0, 1), edge(0, 2), edge(1, 3), edge(2, 3), edge(3, 4)],
+  };
+  const decided = await host.tick(created.claims, { plan });
+  expect(decided.claims.map((claim) => claim.templateOrdinal)).toEqual([1, 2]);
+  expect(decided.restedTasks).toEqual([]);
+
+  const { steps, rested } = await host.finish(decided);
+  expect(steps).toBe(4);
+  expect(rested).toEqual([{ taskId, state: "complete" }]);
+});
+
+test("a decision without a plan lets the task complete with what exists", async () => {
+  const host = await decisionHost();
+  const { rested } = await host.finish(await host.create(1));
+  expect(rested.map((task) => task.state)).toEqual(["complete"]);
+});
+
+test("the same result twice creates nothing twice", async () => {
+  const host = await decisionHost();
+  const created = await host.create(1);
+  const plan = { steps: [1], workers: [], edges: [edge(0, 1)] };
+  await host.tick(created.claims, { plan });
+  const again = await host.tick(created.claims, { plan });
+  expect(again.verdicts[0]?.status).toBe("committed");
+  expect(await host.states(created.created[0]?.taskId as bigint)).toEqual([
+    "complete",
+    "in_progress",
+  ]);
+});
+
+test("a plan for one task of a batch leaves the others alone", async () => {
+  const host = await decisionHost();
+  const created = await host.create(3);
+  const [first, ...rest] = created.claims;
+  const plans = await host.tick([first as never], {
+    plan: { steps: [1], workers: [], edges: [edge(0, 1)] },
+  });
+  const others = await host.tick(rest);
+  expect(plans.claims).toHaveLength(1);
+  expect(others.restedTasks).toHaveLength(2);
+});
+
+/** 0 analyzes; 1 is the template of the workers; 2 converges. */
+async function batchHost(maxAttempts = 3): Promise<SqlHost> {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  return await new SqlHost(database.pool).register([[], [0], [1]], {
+    steps: { 0: { children: [] }, 1: { ...later, max_attempts: maxAttempts }, 2: later },
+  });
+}
+
+function batchPlan(count: number, tolerated: boolean) {
+  const workers = Array.from({ length: count }, (_, i) => ({
+    name: `process_${i}`,
+    ordinal: 1,
+    inputs: { cursor: { batch_id: `${i}` } },
+    tolerated,
+  }));
+  return {
+    steps: [2],
+    workers,
+    edges: workers.flatMap((_, i) => [
+      edge(0, -1 - i, "batch_dependency"),
+      edge(-1 - i, 2, "worker_to_convergence"),
+    ]),
+  };
+}
+
+test("batch workers are steps of their own, and the convergence waits for all of them", async () => {
+  const pump = await openPumpConnection(database.url);
+  const host = await batchHost();
+  const created = await host.create(1);
+  const taskId = created.created[0]?.taskId as bigint;
+  const expanded = await host.tick(created.claims, { plan: batchPlan(250, false) });
+  expect(expanded.claims).toHaveLength(250);
+  const { rows } = await database.pool.query<{ name: string; inputs: string }>(
+    "select name, inputs from tasker.workflow_steps where step_id = $1",
+    [expanded.claims[7]?.stepId.toString()],
+  );
+  expect(rows).toEqual([{ name: "process_7", inputs: '{"cursor": {"batch_id": "7"}}' }]);
+  const most = await host.tick(expanded.claims.slice(1));
+  expect(most.claims).toEqual([]);
+  const last = await host.tick(expanded.claims.slice(0, 1));
+  expect(last.claims.map((claim) => claim.templateOrdinal)).toEqual([2]);
+  const { rested } = await host.finish(last);
+  expect(rested).toEqual([{ taskId, state: "complete" }]);
+  await pump.close();
+});
+
+test("a tolerated failure satisfies the convergence and counts as done", async () => {
+  const host = await batchHost(1);
+  const created = await host.create(1);
+  const taskId = created.created[0]?.taskId as bigint;
+  const expanded = await host.tick(created.claims, { plan: batchPlan(2, true) });
+  expect((await host.tick(expanded.claims.slice(0, 1), { verdict: 2 })).claims).toEqual([]);
+  const converging = await host.tick(expanded.claims.slice(1));
+  expect(converging.claims.map((claim) => claim.templateOrdinal)).toEqual([2]);
+  const { rested } = await host.finish(converging);
+  expect(rested).toEqual([{ taskId, state: "complete" }]);
+});
+
+test("a failure that is not tolerated blocks the task, and the convergence never runs", async () => {
+  const host = await batchHost(1);
+  const created = await host.create(1);
+  const expanded = await host.tick(created.claims, { plan: batchPlan(2, false) });
+  await host.tick(expanded.claims.slice(0, 1), { verdict: 2 });
+  const other = await host.tick(expanded.claims.slice(1));
+  expect(other.claims).toEqual([]);
+  expect(await host.taskState(created.created[0]?.taskId as bigint)).toBe("blocked_by_failures");
+});
+
+test("two decisions that share a convergence count each parent once", async () => {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  const host = await new SqlHost(database.pool).register([[], [], [0], [1], [2, 3]], {
+    steps: { 0: { children: [] }, 1: { children: [] }, 2: later, 3: later, 4: later },
+  });
+  const created = await host.create(1);
+  const [a, b] = created.claims;
+  const first = await host.tick([a as never], {
+    plan: { steps: [2, 4], workers: [], edges: [edge(0, 2), edge(2, 4)] },
+  });
+  const second = await host.tick([b as never], {
+    plan: { steps: [3, 4], workers: [], edges: [edge(1, 3), edge(3, 4)] },
+  });
+  expect([first.claims.length, second.claims.length]).toEqual([1, 1]);
+  expect((await host.tick(first.claims)).claims).toEqual([]);
+  const joined = await host.tick(second.claims);
+  expect(joined.claims.map((claim) => claim.templateOrdinal)).toEqual([4]);
+});
