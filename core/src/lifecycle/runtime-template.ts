@@ -27,6 +27,8 @@ export interface RuntimeStep {
   readonly retryable: boolean;
   readonly timeoutMs: number | null;
   readonly redeliver: boolean;
+  /** Created when the task is; the others are made by a decision or an analyzer. */
+  readonly initial: boolean;
   readonly dependencies: readonly number[];
   /** JSON texts, spliced into step events. */
   readonly definitionJson: string;
@@ -137,6 +139,7 @@ interface StoredStep {
   readonly max_attempts: number;
   readonly timeout_ms: number | null;
   readonly redeliver: boolean;
+  readonly initial: boolean;
   readonly definition: JsonObject;
   readonly inputs: JsonValue;
 }
@@ -152,6 +155,7 @@ function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
     retryable: step.retryable,
     timeoutMs: step.timeout_ms,
     redeliver: step.redeliver,
+    initial: step.initial,
     dependencies: step.dependencies,
     definitionJson: stringifyJson(step.definition),
     inputsJson: stringifyJson(step.inputs),

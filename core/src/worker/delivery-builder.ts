@@ -3,7 +3,8 @@ import type { ClaimedStep } from "../db/functions/index.js";
 import { newUuid } from "../lib/uuid.js";
 import type { RuntimeStep, RuntimeTemplate } from "../lifecycle/runtime-template.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
-import { stepIdAt, stepUuidOf } from "../model/index.js";
+import { stepUuidOf } from "../model/index.js";
+import type { Lineages, StepLineage } from "./step-lineage.js";
 import { textPayload } from "./step-payload.js";
 import { type CachedTask, naiveTime, type TaskCache } from "./task-cache.js";
 
@@ -19,6 +20,7 @@ interface Source {
   readonly template: RuntimeTemplate;
   readonly step: RuntimeStep;
   readonly task: CachedTask;
+  readonly lineage: StepLineage;
 }
 
 /**
@@ -29,42 +31,49 @@ export class DeliveryBuilder {
   readonly #registry: TemplateRegistry;
   readonly #cache: TaskCache;
   readonly #settings: DeliverySettings;
+  readonly #lineages: Lineages;
 
-  constructor(registry: TemplateRegistry, cache: TaskCache, settings: DeliverySettings) {
+  constructor(
+    registry: TemplateRegistry,
+    cache: TaskCache,
+    lineages: Lineages,
+    settings: DeliverySettings,
+  ) {
     this.#registry = registry;
     this.#cache = cache;
+    this.#lineages = lineages;
     this.#settings = settings;
   }
 
   async build(claims: readonly ClaimedStep[]): Promise<StepDelivery[]> {
     await this.#registry.ensure(claims.map((claim) => claim.templateId));
     await this.#cache.loadTasks(claims.map((claim) => claim.taskId));
-    const sources = claims.map((claim) => this.#source(claim));
+    const lineages = await this.#lineages.of(claims);
+    const sources = claims.map((claim) => this.#source(claim, lineages.get(claim.stepId)));
     await this.#cache.loadResults(sources.flatMap((source) => this.#missingResults(source)));
     return sources.map((source) => this.#delivery(source));
   }
 
-  #source(claim: ClaimedStep): Source {
+  #source(claim: ClaimedStep, lineage: StepLineage | undefined): Source {
     const template = this.#registry.get(claim.templateId);
     const step = template?.steps[claim.templateOrdinal];
     const task = this.#cache.task(claim.taskId);
-    if (template === undefined || step === undefined || task === undefined) {
+    if (!template || !step || !task || !lineage) {
       throw new Error(
         `Claimed step ${claim.stepId} of task ${claim.taskId} has no ${task === undefined ? "task" : "template"} row`,
       );
     }
-    return { claim, template, step, task };
+    return { claim, template, step, task, lineage };
   }
 
-  #missingResults({ claim, template, task }: Source): { stepId: bigint; epoch: number }[] {
-    return template
-      .ancestorsOf(claim.templateOrdinal)
-      .map((ordinal) => ({ stepId: stepIdAt(claim.taskId, ordinal), epoch: task.dataEpoch }))
-      .filter(({ stepId, epoch }) => this.#cache.result(stepId, epoch) === undefined);
+  #missingResults({ task, lineage }: Source): { stepId: bigint; epoch: number }[] {
+    return lineage.ancestors
+      .filter(({ stepId }) => this.#cache.result(stepId, task.dataEpoch) === undefined)
+      .map(({ stepId }) => ({ stepId, epoch: task.dataEpoch }));
   }
 
   #delivery(source: Source): StepDelivery {
-    const { claim, step, task } = source;
+    const { claim, step, task, lineage } = source;
     const stepUuid = stepUuidOf(task.taskUuid, claim.stepId);
     // Taken now: by the time a handler starts, the cache may have let them go.
     const results = this.#dependencyResults(source);
@@ -75,7 +84,7 @@ export class DeliveryBuilder {
       leaseToken: BigInt(claim.token),
       taskUuid: task.taskUuid,
       stepUuid,
-      stepName: step.name,
+      stepName: lineage.name,
       correlationId: task.correlationId,
       parentCorrelationId: task.parentCorrelationId,
       callable: step.callable,
@@ -94,22 +103,21 @@ export class DeliveryBuilder {
     };
   }
 
-  #dependencyResults({ claim, template, task }: Source): string[] {
-    return template.ancestorsOf(claim.templateOrdinal).flatMap((ordinal) => {
-      const body = this.#cache.result(stepIdAt(claim.taskId, ordinal), task.dataEpoch);
-      const name = template.steps[ordinal]?.name;
+  #dependencyResults({ task, lineage }: Source): string[] {
+    return lineage.ancestors.flatMap(({ stepId, name }) => {
+      const body = this.#cache.result(stepId, task.dataEpoch);
       return body === undefined ? [] : [`${JSON.stringify(name)}:${body}`];
     });
   }
 }
 
 /** The step row as it was before the claim: on the n-th run attempts is n - 1 (`contract/wire-types.md` section 1). */
-function workflowStepJson({ claim, step, task }: Source, stepUuid: string): string {
+function workflowStepJson({ claim, step, task, lineage }: Source, stepUuid: string): string {
   const row = {
     workflow_step_uuid: stepUuid,
     task_uuid: task.taskUuid,
     named_step_uuid: step.namedStepUuid,
-    name: step.name,
+    name: lineage.name,
     template_step_name: step.name,
     retryable: step.retryable,
     max_attempts: step.maxAttempts,
@@ -124,5 +132,5 @@ function workflowStepJson({ claim, step, task }: Source, stepUuid: string): stri
     created_at: naiveTime(claim.createdAt),
     updated_at: naiveTime(claim.lastAttemptedAt ?? claim.createdAt),
   };
-  return `${JSON.stringify(row).slice(0, -1)},"inputs":${step.inputsJson}}`;
+  return `${JSON.stringify(row).slice(0, -1)},"inputs":${lineage.inputsJson}}`;
 }

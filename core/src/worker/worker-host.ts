@@ -14,6 +14,7 @@ import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./l
 import { LeaseKeeper } from "./lease-keeper.js";
 import { Ledger } from "./ledger.js";
 import { PoolSet } from "./pool-set.js";
+import { Lineages } from "./step-lineage.js";
 import { type PumpSettings, StepPump } from "./step-pump.js";
 import { TaskCache } from "./task-cache.js";
 
@@ -134,7 +135,8 @@ export class WorkerHost {
         pool: owners.get(callable) ?? 0,
       })),
     );
-    const builder = new DeliveryBuilder(registry, this.cache, {
+    const lineages = new Lineages(this.#options.pool, registry);
+    const builder = new DeliveryBuilder(registry, this.cache, lineages, {
       handlerTimeoutMs: settings.handlerTimeoutMs,
       leaseMs: settings.leaseMs,
       poolOf: (callable) => this.pools.poolOf(callable)?.channel.pool ?? "none",

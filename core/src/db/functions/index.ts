@@ -14,8 +14,11 @@ export {
   renewLeases,
 } from "./leases.js";
 export {
+  type DynamicAncestor,
   type LoadedTask,
   type LoadedTemplate,
+  loadDynamicAncestors,
+  loadDynamicSteps,
   loadResults,
   loadTasks,
   loadTemplates,

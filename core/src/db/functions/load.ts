@@ -59,3 +59,38 @@ export async function loadTemplates(
   ]);
   return rows;
 }
+
+/** Names and inputs of steps made at run time; both null for steps of the template. */
+export async function loadDynamicSteps(
+  db: Queryable,
+  stepIds: readonly bigint[],
+): Promise<Map<bigint, { readonly name: string | null; readonly inputs: string | null }>> {
+  const { rows } = await db.prepared<{
+    step_id: bigint;
+    name: string | null;
+    inputs: string | null;
+  }>("load_dynamic_steps", "select * from tasker_core.load_dynamic_steps($1)", [
+    stepIds.map(String),
+  ]);
+  return new Map(rows.map((row) => [row.step_id, row]));
+}
+
+export interface DynamicAncestor {
+  readonly stepId: bigint;
+  readonly ancestorId: bigint;
+  /** Null for a step that has its template step's name. */
+  readonly name: string | null;
+}
+
+/** Whom steps made at run time come after, up to the first steps that existed from the start. */
+export async function loadDynamicAncestors(
+  db: Queryable,
+  stepIds: readonly bigint[],
+): Promise<DynamicAncestor[]> {
+  const { rows } = await db.prepared<{ step_id: bigint; ancestor_id: bigint; name: string | null }>(
+    "load_dynamic_ancestors",
+    "select * from tasker_core.load_dynamic_ancestors($1)",
+    [stepIds.map(String)],
+  );
+  return rows.map((row) => ({ stepId: row.step_id, ancestorId: row.ancestor_id, name: row.name }));
+}
