@@ -1,4 +1,5 @@
 import { messageOf } from "../errors/index.js";
+import { createDeferred } from "../lib/deferred.js";
 import { delay } from "../lib/delay.js";
 import type { Logger } from "../observability/index.js";
 import { isConnectionLoss } from "./connection-loss.js";
@@ -28,6 +29,8 @@ export class PumpLink {
   #connection: PumpConnection | undefined;
   #opening: Promise<PumpConnection> | undefined;
   #wasConnected = false;
+  /** Resolves when the call before the next one has ended: the driver takes one at a time. */
+  #turn: Promise<void> = Promise.resolve();
   #conflicts = 0;
   #reconnects = 0;
 
@@ -40,10 +43,22 @@ export class PumpLink {
   }
 
   /**
-   * Runs `work` and repeats it after a lost connection (reconnecting for ever) or a conflict between transactions.
-   * Other errors are the caller's. Rejects with the signal's reason once it aborts.
+   * Runs `work` after the calls before it, and repeats it after a lost connection (reconnecting for ever) or a
+   * conflict between transactions. Other errors are the caller's. Rejects with the signal's reason once it aborts.
    */
   async call<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const ended = createDeferred<void>();
+    this.#turn = ended.promise;
+    await before;
+    try {
+      return await this.#repeat(work);
+    } finally {
+      ended.resolve();
+    }
+  }
+
+  async #repeat<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
     const { signal } = this.#options;
     for (;;) {
       signal.throwIfAborted();
