@@ -13,6 +13,7 @@ import {
 } from "../core/src/channels/index.js";
 import { systemClock } from "../core/src/lib/clock.js";
 import { createLogger } from "../core/src/observability/index.js";
+import { textPayload } from "../core/src/worker/step-payload.js";
 
 export interface MeasureBridgeOptions {
   readonly language: string;
@@ -177,8 +178,7 @@ function createPayload(bytes: number, callable: string): StepPayload {
   });
   const least = JSON.stringify(event("")).length;
   const value = event("x".repeat(Math.max(0, bytes - least)));
-  const text = Buffer.from(JSON.stringify(value));
-  return { bytes: () => text, value: () => value as never };
+  return textPayload(() => JSON.stringify(value), "null");
 }
 
 type PeerCommand = Pick<MeasureBridgeOptions, "command" | "args" | "env">;

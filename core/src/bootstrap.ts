@@ -4,6 +4,13 @@ import { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Config } from "./config/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
 import { createDeferred } from "./lib/deferred.js";
+import {
+  type ManualCompletion,
+  OperatorActions,
+  type OperatorRemark,
+  type StepActedOn,
+  type TaskClosed,
+} from "./lifecycle/operator-actions.js";
 import { type CreatedTask, TaskInitializer } from "./lifecycle/task-initializer.js";
 import { newTask, type TaskRequest } from "./lifecycle/task-request.js";
 import { TaskWatcher } from "./lifecycle/task-watcher.js";
@@ -35,6 +42,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
+  readonly #operator: OperatorActions;
   #requests: TaskRequestActor | undefined;
 
   constructor(options: EngineOptions) {
@@ -57,6 +65,16 @@ export class Engine {
       bridges: options.bridges ?? [],
       settings: workerSettings(config),
       logger,
+    });
+    this.#operator = new OperatorActions({
+      pool: this.pool,
+      host: () => ({
+        workerId: this.worker.workerId,
+        stopSteps: (stepIds, reason) => this.worker.stopSteps(stepIds, reason),
+        onTaskRested: (taskId, state) => this.#watcher.rested(taskId, state),
+        onStepsQueued: () => this.worker.pump.requestScan(),
+        onResultReplaced: (taskId) => this.worker.cache.refreshEpochs([taskId]),
+      }),
     });
   }
 
@@ -128,6 +146,49 @@ export class Engine {
       : await this.#watcher.waitById(task.taskId, signal);
   }
 
+  /**
+   * Cancels the task with every step that is not final. Running handlers are told to stop; what they answer is refused.
+   * @throws StateError TASK_NOT_FOUND; INVALID_TRANSITION when the task is final
+   */
+  async cancelTask(taskUuid: string, remark?: OperatorRemark): Promise<TaskClosed> {
+    return await this.#operator.cancelTask(taskUuid, remark);
+  }
+
+  /** Closes a task that was dealt with elsewhere. @throws as {@link cancelTask} */
+  async resolveTask(taskUuid: string, remark?: OperatorRemark): Promise<TaskClosed> {
+    return await this.#operator.resolveTask(taskUuid, remark);
+  }
+
+  /**
+   * Gives a failed step all of its attempts anew.
+   * @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND; INVALID_TRANSITION when the step is not in error or its task is final
+   */
+  async resetStep(
+    taskUuid: string,
+    stepUuid: string,
+    remark?: OperatorRemark,
+  ): Promise<StepActedOn> {
+    return await this.#operator.resetStep(taskUuid, stepUuid, remark);
+  }
+
+  /** Declares a step done. Its dependents go on. @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND */
+  async resolveStep(
+    taskUuid: string,
+    stepUuid: string,
+    remark?: OperatorRemark,
+  ): Promise<StepActedOn> {
+    return await this.#operator.resolveStep(taskUuid, stepUuid, remark);
+  }
+
+  /** Completes a step with a result given by hand. @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND */
+  async completeStep(
+    taskUuid: string,
+    stepUuid: string,
+    completion: ManualCompletion,
+  ): Promise<StepActedOn> {
+    return await this.#operator.completeStep(taskUuid, stepUuid, completion);
+  }
+
   /** Stops taking work, drains, and closes everything in reverse order. Safe to call twice. */
   async stop(): Promise<void> {
     await this.#requests?.stop();
@@ -163,6 +224,7 @@ function workerSettings(config: Config): WorkerSettings {
       1000,
     leaseMs: config.lease.lease_seconds * 1000,
     maxDeaths: config.lease.max_deaths,
+    checkpointHistoryLimit: config.pump.checkpoint_history_limit,
     handlerWaitMs: config.lease.handler_wait_seconds * 1000,
     handlerTimeoutMs: handler_dispatch.handler_timeout_ms,
     completionTimeoutMs: ffi_dispatch.completion_timeout_ms,
@@ -173,5 +235,12 @@ function workerSettings(config: Config): WorkerSettings {
     drainTimeoutMs: config.orchestration.shutdown_timeout_ms,
     isListening: mode !== "PollingOnly",
     routes: config.worker.routes,
+    plans: {
+      decisionsEnabled: config.orchestration.decision_points.enabled,
+      maxStepsPerDecision: config.orchestration.decision_points.max_steps_per_decision,
+      maxDecisionDepth: config.orchestration.decision_points.max_decision_depth,
+      batchesEnabled: config.orchestration.batch_processing.enabled,
+      maxWorkers: config.orchestration.batch_processing.max_workers_per_batch,
+    },
   };
 }

@@ -30,6 +30,13 @@ export {
   StateError,
   TaskerError,
 } from "./errors/index.js";
+export {
+  type ManualCompletion,
+  OperatorActions,
+  type OperatorRemark,
+  type StepActedOn,
+  type TaskClosed,
+} from "./lifecycle/operator-actions.js";
 export type { CreatedTask } from "./lifecycle/task-initializer.js";
 export {
   type AttemptRow,

@@ -28,9 +28,10 @@ create type tasker_core.backoff_kind as enum ('none', 'linear', 'exponential', '
 -- purpose: a move is the run of transitions that one call makes a step do in one transaction. The log stores one
 --          row per move instead of one per transition (a third of the rows); readers expand it through step_moves.
 create type tasker_core.step_move as enum (
-  'created', 'enqueue', 'hand_off', 'claim', 'redeliver',
+  'created', 'enqueue', 'hand_off', 'claim', 'redeliver', 'checkpoint',
   'submit_success', 'submit_error', 'settle_success', 'settle_retry', 'settle_error',
-  'succeed', 'retry_later', 'fail', 'retry_enqueue', 'retry_hand_off'
+  'succeed', 'retry_later', 'fail', 'retry_enqueue', 'retry_hand_off',
+  'cancel', 'reset', 'resolve_by_hand', 'complete_by_hand'
 );
 
 -- 0032_type_tick_row.sql
@@ -127,6 +128,8 @@ create table tasker_core.template_steps (
   dependencies integer[] not null,
   -- Of a step created at the start: its children that are too. Every other edge is a row of step_edges.
   children integer[] not null,
+  -- Exists from the start and may get children made at run time.
+  late_children boolean not null,
   retryable boolean not null,
   max_attempts integer not null,
   backoff tasker_core.backoff_kind not null,
@@ -245,6 +248,18 @@ create table tasker_core.step_timers (
 );
 create index step_timers_due_at on tasker_core.step_timers (due_at);
 
+-- The progress that a step last yielded; kept when it completes. Not a column of steps: hot functions gather whole step
+-- rows, and would read a large checkpoint on every renewal of a lease. history: {cursor, timestamp} of each yield,
+-- oldest first, bounded by whoever stores it.
+create table tasker_core.step_checkpoints (
+  step_id bigint primary key,
+  stored_at timestamptz not null,
+  cursor json,
+  items_processed bigint not null,
+  accumulated_results json,
+  history json[] not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+
 -- 0121_table_step_results.sql
 -- purpose: accepted results, append-only. `body` is the contract's whole step execution result, kept as json text:
 --          jsonb would turn 1e16 into an integer and lose key order.
@@ -311,6 +326,8 @@ insert into tasker_core.task_transition_rules (from_state, event, to_state) valu
   ('waiting_for_dependencies', 'DependenciesReady', 'evaluating_results'),
   ('waiting_for_retry', 'RetryReady', 'enqueuing_steps'),
   ('blocked_by_failures', 'GiveUp', 'error'),
+  -- Ours: no step is in error any more, after an operator acted on one.
+  ('blocked_by_failures', 'FailuresCleared', 'evaluating_results'),
   ('blocked_by_failures', 'ManualResolution', 'resolved_manually');
 
 insert into tasker_core.task_transition_rules (from_state, event, to_state)
@@ -443,6 +460,8 @@ insert into tasker_core.step_moves (move, from_states, path, events) values
   ('claim', '{enqueued}', '{in_progress}', '{Start}'),
   -- The lease moved to another attempt of the same delivery: no transition, but the trail shows who took over.
   ('redeliver', '{in_progress}', '{}', '{}'),
+  -- The step has stored its progress and goes on under a new lease: no transition either.
+  ('checkpoint', '{in_progress}', '{}', '{}'),
   ('submit_success', '{in_progress}', '{enqueued_for_orchestration}', '{EnqueueForOrchestration}'),
   ('submit_error', '{in_progress}', '{enqueued_as_error_for_orchestration}', '{EnqueueAsErrorForOrchestration}'),
   ('settle_success', '{enqueued_for_orchestration}', '{complete}', '{Complete}'),
@@ -453,7 +472,12 @@ insert into tasker_core.step_moves (move, from_states, path, events) values
     '{EnqueueAsErrorForOrchestration,WaitForRetry}'),
   ('fail', '{in_progress}', '{enqueued_as_error_for_orchestration,error}', '{EnqueueAsErrorForOrchestration,Fail}'),
   ('retry_enqueue', '{waiting_for_retry}', '{pending,enqueued}', '{Retry,Enqueue}'),
-  ('retry_hand_off', '{waiting_for_retry}', '{pending,enqueued,in_progress}', '{Retry,Enqueue,Start}');
+  ('retry_hand_off', '{waiting_for_retry}', '{pending,enqueued,in_progress}', '{Retry,Enqueue,Start}'),
+  ('cancel', '{pending,enqueued,in_progress,enqueued_for_orchestration,enqueued_as_error_for_orchestration,waiting_for_retry,error}',
+    '{cancelled}', '{Cancel}'),
+  ('reset', '{error}', '{pending}', '{ResetForRetry}'),
+  ('resolve_by_hand', enum_range(null::tasker_core.step_state), '{resolved_manually}', '{ResolveManually}'),
+  ('complete_by_hand', enum_range(null::tasker_core.step_state), '{complete}', '{CompleteManually}');
 
 insert into tasker_core.task_moves (from_state, to_state, path, events) values
   (null, 'steps_in_process', '{pending,initializing,enqueuing_steps,steps_in_process}',
@@ -474,7 +498,37 @@ insert into tasker_core.task_moves (from_state, to_state, path, events) values
   ('evaluating_results', 'waiting_for_dependencies', '{waiting_for_dependencies}', '{NoDependenciesReady}'),
   ('evaluating_results', 'blocked_by_failures', '{blocked_by_failures}', '{PermanentFailure}'),
   ('waiting_for_dependencies', 'steps_in_process', '{evaluating_results,enqueuing_steps,steps_in_process}',
-    '{DependenciesReady,ReadyStepsFound,StepsEnqueued}');
+    '{DependenciesReady,ReadyStepsFound,StepsEnqueued}'),
+  -- After an operator's action on a step.
+  ('waiting_for_dependencies', 'complete', '{evaluating_results,complete}', '{DependenciesReady,AllStepsSuccessful}'),
+  ('blocked_by_failures', 'steps_in_process', '{evaluating_results,enqueuing_steps,steps_in_process}',
+    '{FailuresCleared,ReadyStepsFound,StepsEnqueued}'),
+  ('blocked_by_failures', 'evaluating_results', '{evaluating_results}', '{FailuresCleared}'),
+  ('blocked_by_failures', 'complete', '{evaluating_results,complete}', '{FailuresCleared,AllStepsSuccessful}'),
+  ('blocked_by_failures', 'waiting_for_dependencies', '{evaluating_results,waiting_for_dependencies}',
+    '{FailuresCleared,NoDependenciesReady}');
+
+insert into tasker_core.task_moves (from_state, to_state, path, events)
+select r.from_state, r.to_state, array[r.to_state], array[r.event]
+from tasker_core.task_transition_rules r where r.event in ('Cancel', 'ResolveManually');
+
+-- 0132_table_operator_actions.sql
+-- purpose: who acted by hand on a task or a step, when and why. Off the hot path; deleted with its task.
+create table tasker_core.operator_actions (
+  action_id bigint generated always as identity primary key,
+  at timestamptz not null,
+  action text not null,
+  task_id bigint not null,
+  step_id bigint,
+  from_state text not null,
+  to_state text not null,
+  actor text not null,
+  reason text,
+  constraint action_is_known check (
+    action in ('cancel_task', 'resolve_task', 'reset_step', 'resolve_step', 'complete_step')),
+  constraint step_actions_name_their_step check ((action like '%\_step') = (step_id is not null))
+);
+create index operator_actions_by_task on tasker_core.operator_actions (task_id);
 
 -- 0140_table_workers.sql
 -- purpose: who serves what. worker_id is short so that step rows stay narrow; the name is for people.
@@ -716,7 +770,7 @@ end $$;
 -- 0300_function_register_template.sql
 -- purpose: registers a compiled template (core/src/model/compile.ts); the same content again changes nothing.
 --          p_template: { namespace, name, version, description, identity_strategy, content_hash, configuration,
---            steps: [{ ordinal, name, callable, type, initial, pending_dependencies, dependencies, children,
+--            steps: [{ ordinal, name, callable, type, initial, pending_dependencies, dependencies, children, late_children,
 --                      retryable, max_attempts, backoff, backoff_base_ms, backoff_cap_ms, backoff_multiplier,
 --                      backoff_jitter }] }
 --          p_uuids: uuids made by the application for rows that may have to be created (namespace, named task, then
@@ -780,11 +834,11 @@ begin
 
     insert into tasker_core.template_steps
     select (v_template_id::bigint << 20) + s.ordinal, s.name, n.named_step_id, c.callable_id, s.type, s.initial,
-      s.pending_dependencies, s.dependencies, s.children, s.retryable, s.max_attempts, s.backoff,
+      s.pending_dependencies, s.dependencies, s.children, coalesce(s.late_children, false), s.retryable, s.max_attempts, s.backoff,
       s.backoff_base_ms, s.backoff_cap_ms, s.backoff_multiplier, s.backoff_jitter
     from json_to_recordset(p_template -> 'steps') as s(
       ordinal integer, name text, callable text, type text, initial boolean, pending_dependencies integer,
-      dependencies integer[], children integer[], retryable boolean, max_attempts integer,
+      dependencies integer[], children integer[], late_children boolean, retryable boolean, max_attempts integer,
       backoff tasker_core.backoff_kind, backoff_base_ms integer, backoff_cap_ms integer,
       backoff_multiplier double precision, backoff_jitter double precision)
     join tasker_core.callables c on c.name = s.callable
@@ -994,8 +1048,11 @@ $$;
 
 -- 0312_function_touched.sql
 -- purpose: the children of steps: one entry per (step, child), aligned. Template edges never change and are read without
---          a lock; edges made at run time start at steps that were made at run time, and are made before those can run.
-create function tasker_core._children_of(p_step_ids bigint[], out parents bigint[], out children bigint[])
+--          a lock. Edges made at run time mostly start at steps made at run time, before those can run; where one may
+--          start at a step that exists from the start, `late` is true and the caller reads again with the step locked.
+create function tasker_core._children_of(
+  p_step_ids bigint[], out parents bigint[], out children bigint[], out late boolean
+)
 language plpgsql stable set search_path to '' as $$
 declare
   v_ids bigint[];
@@ -1008,10 +1065,10 @@ begin
   from tasker_core.steps s where s.step_id = any(p_step_ids);
   select coalesce(array_agg(x.step_id) filter (where x.child_id is not null), '{}'),
     coalesce(array_agg(x.child_id) filter (where x.child_id is not null), '{}'),
-    array_agg(distinct x.step_id) filter (where not x.initial)
-  into parents, children, v_dynamic
+    array_agg(distinct x.step_id) filter (where not x.initial or x.late_children), coalesce(bool_or(x.late_children), false)
+  into parents, children, v_dynamic, late
   from (
-    select s.step_id, (s.template).initial, (s.step_id & ~1048575::bigint) | c as child_id
+    select s.step_id, (s.template).initial, (s.template).late_children, (s.step_id & ~1048575::bigint) | c as child_id
     from (
       select v_ids[i] as step_id,
         (select ts from tasker_core.template_steps ts where ts.template_step_id = v_keys[i]) as template
@@ -1192,14 +1249,38 @@ begin
   end loop;
 end $$;
 
--- The steps that plans name and that may exist already: to be locked before the tasks are.
+-- The steps that plans name and that may exist already, edges' parents included: to be locked before the tasks are.
 create function tasker_core._planned_step_ids(p_plans json) returns bigint[]
 language sql immutable set search_path to '' as $$
   select array(
     -- No rows for a null document.
     select (k.key::bigint & ~1048575::bigint) | o.value::integer
-    from json_each(p_plans) k, json_array_elements_text(k.value -> 'steps') o)
+    from json_each(p_plans) k, json_array_elements_text(k.value -> 'steps') o
+    union
+    select (k.key::bigint & ~1048575::bigint) | (e.value ->> 'from')::integer
+    from json_each(p_plans) k, json_array_elements(k.value -> 'edges') e where (e.value ->> 'from')::integer >= 0)
 $$;
+
+-- purpose: after locking: children that edges gave meanwhile to steps that may get late ones. Their rows are locked here
+--          and added to p_steps; out of the usual order, so a deadlock is possible, is retried, and is rare.
+create function tasker_core._late_children(
+  p_step_ids bigint[], p_steps tasker_core.steps[],
+  out parents bigint[], out children bigint[], out steps tasker_core.steps[]
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_more tasker_core.steps[];
+begin
+  select c.parents, c.children into parents, children from tasker_core._children_of(p_step_ids) c;
+  select array_agg(x.s) into v_more
+  from (
+    select s from tasker_core.steps s
+    where s.step_id = any(array(
+      select c from unnest(children) c where not exists (select from unnest(p_steps) l where l.step_id = c)))
+    order by s.step_id for update
+  ) x;
+  steps := p_steps || coalesce(v_more, '{}');
+end $$;
 
 -- 0320_function_settle_steps.sql
 -- purpose: settles steps whose results are accepted: final states, dependencies, due retries, sending, tasks. The one
@@ -1529,6 +1610,7 @@ declare
   v_now timestamptz := tasker.now();
   v_parents bigint[] := '{}';
   v_children bigint[] := '{}';
+  v_late boolean := false;
   v_due bigint[] := '{}';
   v_touched bigint[];
   v_steps tasker_core.steps[];
@@ -1540,7 +1622,8 @@ declare
 begin
   -- guard: what could be touched
   if cardinality(p_step_ids) > 0 then
-    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(p_step_ids) c;
+    select c.parents, c.children, c.late into v_parents, v_children, v_late
+    from tasker_core._children_of(p_step_ids) c;
   end if;
   if p_timer_limit > 0 then
     v_due := array(
@@ -1558,6 +1641,10 @@ begin
   -- lock
   select array_agg(x.s) into v_steps
   from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+  if v_late then
+    select l.parents, l.children, l.steps into v_parents, v_children, v_steps
+    from tasker_core._late_children(p_step_ids, v_steps) l;
+  end if;
 
   -- accept
   select x.accepted, x.completed, x.retrying, x.retry_ms, x.failed
@@ -1630,6 +1717,7 @@ declare
   v_ids bigint[];
   v_parents bigint[] := '{}';
   v_children bigint[] := '{}';
+  v_late boolean := false;
   v_due bigint[] := '{}';
   v_plans json;
   v_touched bigint[];
@@ -1643,7 +1731,8 @@ begin
     where q.vt <= v_now order by q.msg_id limit p_limit for update skip locked
   ) x;
   if v_ids is not null then
-    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(v_ids) c;
+    select c.parents, c.children, c.late into v_parents, v_children, v_late
+    from tasker_core._children_of(v_ids) c;
     select json_object_agg(r.step_id, r.plan) into v_plans
     from tasker_core.step_results r where r.step_id = any(v_ids) and r.plan is not null;
   end if;
@@ -1662,6 +1751,10 @@ begin
 
   select array_agg(x.s) into v_steps
   from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+  if v_late then
+    select l.parents, l.children, l.steps into v_parents, v_children, v_steps
+    from tasker_core._late_children(v_ids, v_steps) l;
+  end if;
   -- The step row decides; a message for a step that was settled before changes nothing.
   select
     coalesce(array_agg(x.step_id order by x.step_id) filter (where x.success), '{}') as completed,
@@ -1690,6 +1783,92 @@ begin
       null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
       cardinality(v_messages)::bigint;
   end if;
+end $$;
+
+-- 0333_function_checkpoint_steps.sql
+-- purpose: a moment in UTC as the contract's JSON has it, to the microsecond.
+create function tasker_core._rfc3339(p_at timestamptz) returns text
+language sql stable parallel safe
+as $$
+  select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+-- purpose: a stored checkpoint as contract/wire-types.md section 5 shows it.
+create function tasker_core._checkpoint_json(p_checkpoint tasker_core.step_checkpoints) returns json
+language sql stable parallel safe
+as $$
+  select json_build_object('cursor', p_checkpoint.cursor, 'items_processed', p_checkpoint.items_processed,
+    'timestamp', tasker_core._rfc3339(p_checkpoint.stored_at),
+    'accumulated_results', p_checkpoint.accumulated_results, 'history', array_to_json(p_checkpoint.history))
+$$;
+
+-- purpose: checkpoint yields: stores the progress of a batch of running steps and leases each of them anew to the same
+--          worker, under a new token. State, attempts and the snapshot that handlers see stay as they are; no result.
+-- p_step_ids ascending and unique; bodies (as in _body) are objects {cursor, items_processed, accumulated_results};
+--          of the history the newest p_history_limit entries (at least one) are kept.
+-- rows:    verdict per step, `stale` for one that is not running under the given token (cancelled, finished, taken
+--          over), which changes nothing; claim per step that goes on.
+-- locks: steps ascending, their rows of step_checkpoints, messages (skip locked).
+create function tasker_core.checkpoint_steps(
+  p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_bodies bytea, p_ends integer[], p_lease interval,
+  p_history_limit integer
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_stamp text := tasker_core._rfc3339(v_now);
+  v_until timestamptz := v_now + p_lease;
+  v_steps tasker_core.steps[];
+  v_ids bigint[];
+  v_group record;
+begin
+  -- lock
+  select array_agg(x.s) into v_steps
+  from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
+
+  -- guard
+  v_ids := array(
+    select s.step_id from unnest(v_steps) s
+    where s.state = 'in_progress' and s.lease_token = p_tokens[width_bucket(s.step_id, p_step_ids)]
+    order by s.step_id);
+  -- Not _verdicts: there a step that has moved on under the same token was settled by it, here it was cancelled.
+  return query select 'verdict', p_step_ids[i], null::bigint, null::bigint, p_tokens[i], null::integer, null::integer,
+    null::boolean,
+    case when v_ids[width_bucket(p_step_ids[i], v_ids)] = p_step_ids[i] then 'committed' else 'stale' end,
+    null::timestamptz, null::integer, null::timestamptz, null::bigint
+  from generate_subscripts(p_step_ids, 1) i;
+  if cardinality(v_ids) = 0 then return; end if;
+
+  -- change
+  insert into tasker_core.step_checkpoints as c (
+    step_id, stored_at, cursor, items_processed, accumulated_results, history)
+  select x.step_id, v_now, x.body -> 'cursor', (x.body ->> 'items_processed')::bigint,
+    x.body -> 'accumulated_results',
+    array[json_build_object('cursor', x.body -> 'cursor', 'timestamp', v_stamp)]
+  from (
+    select v as step_id, tasker_core._body(p_bodies, p_ends, width_bucket(v, p_step_ids)) as body from unnest(v_ids) v
+    offset 0 -- keeps each body from being parsed once per column
+  ) x
+  on conflict (step_id) do update set
+    stored_at = excluded.stored_at, cursor = excluded.cursor, items_processed = excluded.items_processed,
+    accumulated_results = excluded.accumulated_results,
+    history = (c.history || excluded.history)[greatest(1, cardinality(c.history) + 2 - greatest(1, p_history_limit)):];
+
+  return query
+  update tasker_core.steps s set
+    lease_token = s.lease_token + 1, worker_id = p_worker_id, leased_until = v_until, updated_at = v_now
+  where s.step_id = any(v_ids)
+  returning 'claim', s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer,
+    s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  select v, v_now, 'checkpoint', p_worker_id from unnest(v_ids) v;
+  for v_group in
+    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
+    where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id group by s.namespace_id
+  loop
+    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
+    using v_group.message_ids, v_until;
+  end loop;
 end $$;
 
 -- 0340_function_claim_steps.sql
@@ -2009,6 +2188,13 @@ language sql stable set search_path to '' as $$
   from tasker_core.step_results r where r.step_id = any(p_step_ids) order by r.step_id, r.token desc
 $$;
 
+-- The stored progress of each step that has any.
+create function tasker_core.load_checkpoints(p_step_ids bigint[]) returns table (step_id bigint, checkpoint text)
+language sql stable set search_path to '' as $$
+  select c.step_id, tasker_core._checkpoint_json(c)::text
+  from tasker_core.step_checkpoints c where c.step_id = any(p_step_ids)
+$$;
+
 create function tasker_core.load_templates(p_template_ids integer[])
 returns table (template_id integer, namespace_id integer, named_task_uuid uuid, compiled text, named_step_uuids uuid[])
 language sql stable set search_path to '' as $$
@@ -2042,6 +2228,400 @@ language sql stable set search_path to '' as $$
   )
   select r.step_id, r.ancestor_id, s.name
   from reached r join tasker_core.steps s on s.step_id = r.ancestor_id
+$$;
+
+-- 0370_function_lock_task_steps.sql
+-- purpose: what operators' actions share. They need all steps of a task, which hot functions never do.
+
+-- Locks tasks with all of their steps, and returns the steps as they are then, ascending.
+-- locks:    steps ascending, then tasks ascending.
+-- sqlstate: 40001 when a step was made while this waited for its task: it is not locked, and locking it now would be
+--           against the order. The caller repeats its transaction.
+create function tasker_core._lock_task_steps(p_task_ids bigint[]) returns tasker_core.steps[]
+language plpgsql set search_path to '' as $$
+declare
+  v_locked bigint[];
+  v_steps tasker_core.steps[];
+begin
+  v_locked := array(
+    select s.step_id from unnest(p_task_ids) t,
+      lateral (select x.step_id from tasker_core.steps x
+        where x.step_id >= t << 20 and x.step_id < (t + 1) << 20) s
+    order by 1);
+  perform 1 from (
+    select s.step_id from tasker_core.steps s where s.step_id = any(v_locked) order by s.step_id for update) x;
+  perform 1 from (
+    select t.task_id from tasker_core.tasks t where t.task_id = any(p_task_ids) order by t.task_id for update) x;
+  -- A new statement: it sees steps that were committed while this one waited.
+  select coalesce(array_agg(s.x order by (s.x).step_id), '{}') into v_steps
+  from unnest(p_task_ids) t,
+    lateral (select x from tasker_core.steps x where x.step_id >= t << 20 and x.step_id < (t + 1) << 20) s;
+  if cardinality(v_steps) <> cardinality(v_locked) then
+    raise exception 'steps of tasks % were made meanwhile', p_task_ids using errcode = '40001';
+  end if;
+  return v_steps;
+end $$;
+
+-- Takes the steps' messages and timers away. Whoever holds one of them is about to look at the step row, which the
+-- caller has locked, and clears it away itself.
+create function tasker_core._withdraw_steps(p_steps tasker_core.steps[]) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_namespace_id integer;
+  v_messages bigint[];
+begin
+  for v_namespace_id, v_messages in
+    select s.namespace_id, array_agg(s.message_id) from unnest(p_steps) s
+    where s.message_id is not null group by s.namespace_id
+  loop
+    execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_messages;
+  end loop;
+  delete from tasker_core.step_timers t where t.step_id = any(array(
+    select x.step_id from tasker_core.step_timers x
+    where x.step_id = any(array(select s.step_id from unnest(p_steps) s)) for update skip locked));
+end $$;
+
+-- Tells workers about ids (core/src/event-systems/wake-message.ts): `task_cancelled` and `lease_lost` name steps,
+-- `results_replaced` tasks. Inside the transaction, so that whoever calls need not live until after it; operators are
+-- rare enough for the lock that NOTIFY holds over its commit. A hint: lease renewal finds out too.
+create function tasker_core._tell_workers(p_word text, p_worker_ids integer[], p_ids bigint[]) returns void
+language plpgsql set search_path to '' as $$
+begin
+  -- A payload holds 8000 bytes, an id takes up to 20.
+  perform pg_notify('tasker_wake_' || x.worker_id, p_word || ':' || string_agg(x.id::text, ',' order by x.id))
+  from (
+    select u.worker_id, u.id, (row_number() over (partition by u.worker_id order by u.id) - 1) / 300 as part
+    from unnest(p_worker_ids, p_ids) u(worker_id, id) where u.worker_id is not null
+  ) x
+  group by x.worker_id, x.part;
+end $$;
+
+-- A task's counters as its steps say; exact while the caller holds all of them.
+create function tasker_core._count_steps(
+  p_task_id bigint, out total integer, out complete integer, out cancelled integer, out failed integer,
+  out pipeline integer, out waiting_retry integer
+)
+language sql stable set search_path to '' as $$
+  select count(*),
+    count(*) filter (where s.state in ('complete', 'resolved_manually') or (s.state = 'error' and s.failure_tolerated)),
+    count(*) filter (where s.state = 'cancelled'),
+    count(*) filter (where s.state = 'error' and not s.failure_tolerated),
+    count(*) filter (where s.state in ('enqueued', 'in_progress', 'enqueued_for_orchestration',
+      'enqueued_as_error_for_orchestration')),
+    count(*) filter (where s.state = 'waiting_for_retry')
+  from tasker_core.steps s where s.step_id >= p_task_id << 20 and s.step_id < (p_task_id + 1) << 20
+$$;
+
+-- 0371_function_cancel_tasks.sql
+-- purpose: ends tasks by hand, with everything in them that could still run: steps become cancelled, their messages and
+--          timers go, and leases are fenced off so that late results are stale. Workers that run a step are told.
+-- p_task_ids: any order. p_worker_id: the host that acts, null for a command line.
+-- returns: one row per task that exists: whether this call closed it, the state it was in (when it was final already,
+--          that is why not), and which steps were running where.
+-- locks: steps ascending, then tasks ascending; messages and timers with skip locked.
+-- sqlstate: 40001, see _lock_task_steps.
+create function tasker_core._close_tasks(
+  p_worker_id integer, p_task_ids bigint[], p_to tasker_core.task_state, p_action text, p_actor text, p_reason text
+) returns table (
+  task_id bigint, closed boolean, from_state tasker_core.task_state, running_step_ids bigint[],
+  running_worker_ids integer[]
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_task_ids bigint[] := array(select distinct t from unnest(p_task_ids) t order by 1);
+  v_ended tasker_core.steps[];
+  v_ended_ids bigint[];
+  v_tasks tasker_core.tasks[];
+  v_open bigint[];
+begin
+  -- lock
+  v_ended := tasker_core._lock_task_steps(v_task_ids);
+  select coalesce(array_agg(t order by t.task_id), '{}') into v_tasks
+  from tasker_core.tasks t where t.task_id = any(v_task_ids);
+  v_open := array(
+    select t.task_id from unnest(v_tasks) t
+    where t.state not in ('complete', 'error', 'cancelled', 'resolved_manually') order by t.task_id);
+  -- A task that is resolved keeps its failed steps: they say why somebody had to.
+  select coalesce(array_agg(s order by s.step_id), '{}'), coalesce(array_agg(s.step_id order by s.step_id), '{}')
+  into v_ended, v_ended_ids
+  from unnest(v_ended) s
+  where v_open[width_bucket(s.step_id >> 20, v_open)] = s.step_id >> 20
+    and s.state not in ('complete', 'cancelled', 'resolved_manually')
+    and (p_to = 'cancelled' or s.state <> 'error');
+
+  -- change: steps
+  update tasker_core.steps s set
+    state = 'cancelled', leased_until = null, message_id = null, processed_at = v_now, updated_at = v_now,
+    -- Only a running attempt is fenced off: the token of an accepted result stays, its repeat is not late.
+    lease_token = s.lease_token + case when s.state = 'in_progress' then 1 else 0 end
+  where s.step_id = any(v_ended_ids);
+  perform tasker_core._withdraw_steps(v_ended);
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  select x, v_now, 'cancel', p_worker_id from unnest(v_ended_ids) x;
+
+  -- change: tasks
+  update tasker_core.tasks t set
+    state = p_to, state_since = v_now, n_total = c.total, n_complete = c.complete, n_cancelled = c.cancelled,
+    n_error = c.failed, n_pipeline = c.pipeline, n_waiting_retry = c.waiting_retry
+  from unnest(v_open) o(id), lateral (select x.* from tasker_core._count_steps(o.id) x) c
+  where t.task_id = o.id;
+  insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
+  select t.task_id, v_now, t.state, p_to, p_worker_id from unnest(v_tasks) t where t.task_id = any(v_open);
+  insert into tasker_core.operator_actions (at, action, task_id, from_state, to_state, actor, reason)
+  select v_now, p_action, t.task_id, t.state, p_to, p_actor, p_reason
+  from unnest(v_tasks) t where t.task_id = any(v_open);
+
+  -- notify
+  perform tasker_core._tell_workers('task_cancelled', array_agg(s.worker_id), array_agg(s.step_id))
+  from unnest(v_ended) s where s.state = 'in_progress';
+  return query
+  select t.task_id, t.task_id = any(v_open), t.state,
+    array(select s.step_id from unnest(v_ended) s
+      where s.step_id >> 20 = t.task_id and s.state = 'in_progress' and s.worker_id is not null order by s.step_id),
+    array(select s.worker_id from unnest(v_ended) s
+      where s.step_id >> 20 = t.task_id and s.state = 'in_progress' and s.worker_id is not null order by s.step_id)
+  from unnest(v_tasks) t;
+end $$;
+
+-- purpose: Cancel: every step that is not final becomes cancelled, failed ones too, and the task is cancelled.
+create function tasker_core.cancel_tasks(
+  p_worker_id integer, p_task_ids bigint[], p_actor text default 'operator', p_reason text default null
+) returns table (
+  task_id bigint, closed boolean, from_state tasker_core.task_state, running_step_ids bigint[],
+  running_worker_ids integer[]
+)
+language sql volatile set search_path to '' as $$
+  select c.* from tasker_core._close_tasks(p_worker_id, p_task_ids, 'cancelled', 'cancel_task', p_actor, p_reason) c
+$$;
+
+-- purpose: ResolveManually: the task is closed as dealt with elsewhere. Failed steps stay as they are, what could still
+--          run is cancelled.
+create function tasker_core.resolve_tasks(
+  p_worker_id integer, p_task_ids bigint[], p_actor text default 'operator', p_reason text default null
+) returns table (
+  task_id bigint, closed boolean, from_state tasker_core.task_state, running_step_ids bigint[],
+  running_worker_ids integer[]
+)
+language sql volatile set search_path to '' as $$
+  select c.*
+  from tasker_core._close_tasks(p_worker_id, p_task_ids, 'resolved_manually', 'resolve_task', p_actor, p_reason) c
+$$;
+
+-- 0372_function_reevaluate_task.sql
+-- purpose: how many of a step's parents are not satisfied. Exact while the caller holds the task's steps.
+create function tasker_core._unsatisfied_parents(p_step_id bigint, p_template_step_id bigint) returns integer
+language sql stable set search_path to '' as $$
+  select count(*)::integer
+  from (
+    -- Edges of the template stand between steps that exist from the start; all others are rows.
+    select (p_step_id >> 20 << 20) + d.ordinal as step_id
+    from tasker_core.template_steps ts, unnest(ts.dependencies) d(ordinal), tasker_core.template_steps pts
+    where ts.template_step_id = p_template_step_id and ts.initial
+      and pts.template_step_id = (p_template_step_id >> 20 << 20) + d.ordinal and pts.initial
+    union all
+    select e.from_id from tasker_core.step_edges e where e.to_id = p_step_id
+  ) p
+  join tasker_core.steps s on s.step_id = p.step_id
+  where s.state not in ('complete', 'resolved_manually') and not (s.state = 'error' and s.failure_tolerated)
+$$;
+
+-- purpose: brings a task to where it belongs after an operator has changed its steps: counters, and unless it is final,
+--          its state. Once no step is in error, everything that failures have kept back is sent: steps with nothing
+--          pending, and retries whose timer found the task blocked and was dropped.
+-- p_state: the task's state after; p_queued: steps that were made visible in the queue of p_namespace_id.
+-- locks: none of its own; the caller holds the task and all of its steps.
+create function tasker_core._reevaluate_task(
+  p_worker_id integer, p_task_id bigint, p_now timestamptz,
+  out task_state tasker_core.task_state, out queued integer
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_task tasker_core.tasks;
+  v_counts record;
+  v_held_back tasker_core.steps[];
+  v_ids bigint[];
+begin
+  queued := 0;
+  select * into v_task from tasker_core.tasks t where t.task_id = p_task_id;
+  select * into v_counts from tasker_core._count_steps(p_task_id);
+  task_state := v_task.state;
+  if v_counts.failed = 0 and v_task.state not in ('complete', 'error', 'cancelled', 'resolved_manually') then
+    -- A step with a timer is the timer's business.
+    select coalesce(array_agg(s order by s.step_id), '{}') into v_held_back
+    from tasker_core.steps s
+    where s.step_id >= p_task_id << 20 and s.step_id < (p_task_id + 1) << 20
+      and (s.state = 'waiting_for_retry' or (s.state = 'pending' and s.pending_dependencies = 0))
+      and not exists (select from tasker_core.step_timers t where t.step_id = s.step_id);
+    v_ids := array(select s.step_id from unnest(v_held_back) s where s.state = 'pending' order by 1);
+    if cardinality(v_ids) > 0 then
+      perform 1 from tasker_core._send_from(v_ids, v_held_back, false, p_worker_id, '{}', '{}', '{}', interval '0', p_now);
+    end if;
+    v_ids := array(select s.step_id from unnest(v_held_back) s where s.state = 'waiting_for_retry' order by 1);
+    if cardinality(v_ids) > 0 then
+      perform 1 from tasker_core._send_from(v_ids, v_held_back, true, p_worker_id, '{}', '{}', '{}', interval '0', p_now);
+    end if;
+    queued := cardinality(v_held_back);
+    select * into v_counts from tasker_core._count_steps(p_task_id);
+    task_state := tasker_core._next_task_state(
+      case v_task.state when 'blocked_by_failures' then 'evaluating_results' else v_task.state end,
+      v_counts.total, v_counts.complete, v_counts.cancelled, v_counts.failed, v_counts.pipeline, queued > 0);
+  end if;
+
+  update tasker_core.tasks t set
+    n_total = v_counts.total, n_complete = v_counts.complete, n_cancelled = v_counts.cancelled,
+    n_error = v_counts.failed, n_pipeline = v_counts.pipeline, n_waiting_retry = v_counts.waiting_retry,
+    state = task_state, state_since = case when t.state = task_state then t.state_since else p_now end,
+    completed_at = case when task_state = 'complete' and t.state <> 'complete' then p_now else t.completed_at end
+  where t.task_id = p_task_id;
+  if task_state <> v_task.state or (task_state = 'steps_in_process' and queued > 0) then
+    insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
+    values (p_task_id, p_now, v_task.state, task_state, p_worker_id);
+  end if;
+end $$;
+
+-- 0373_function_step_actions.sql
+-- purpose: an operator's action on one step (contract/states.md section 8): the step's transition, what it means for its
+--          dependents, and the task going on from there, in one commit.
+-- p_body: the contract's step execution result, for CompleteManually only.
+-- returns: one row.
+--   outcome     done | step_not_found | step_refuses (from_state has no such event) | task_is_final (a step that is
+--               reset there would never run)
+--   from_state, to_state      of the step, by this action; it may have been enqueued since
+--   from_task_state, task_state, queued      where the task was, where it is, and how many steps this sent
+--   namespace_id              whose queue they are in
+--   running_worker_id         who ran the step when it was taken away; that worker is told
+-- locks: steps ascending, then the task; messages and timers with skip locked.
+-- sqlstate: 40001, see _lock_task_steps.
+create function tasker_core._act_on_step(
+  p_worker_id integer, p_step_id bigint, p_event text, p_action text, p_actor text, p_reason text, p_body json
+) returns table (
+  outcome text, from_state tasker_core.step_state, to_state tasker_core.step_state,
+  from_task_state tasker_core.task_state, task_state tasker_core.task_state, queued integer, namespace_id integer,
+  running_worker_id integer
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_task_id bigint := p_step_id >> 20;
+  v_steps tasker_core.steps[];
+  v_step tasker_core.steps;
+  v_from_task tasker_core.task_state;
+  v_to tasker_core.step_state;
+  v_satisfied boolean;
+  v_children bigint[];
+  v_task record;
+begin
+  -- lock
+  v_steps := tasker_core._lock_task_steps(array[v_task_id]);
+  select t.state into v_from_task from tasker_core.tasks t where t.task_id = v_task_id;
+
+  -- guard
+  select s.* into v_step from unnest(v_steps) s where s.step_id = p_step_id;
+  if not found then
+    return query select 'step_not_found', null::tasker_core.step_state, null::tasker_core.step_state, v_from_task,
+      v_from_task, 0, null::integer, null::integer;
+    return;
+  end if;
+  select r.to_state into v_to from tasker_core.step_transition_rules r
+  where r.from_state = v_step.state and r.event = p_event;
+  if not found or (p_event = 'ResetForRetry' and v_from_task in ('complete', 'error', 'cancelled', 'resolved_manually'))
+  then
+    return query select case when v_to is null then 'step_refuses' else 'task_is_final' end, v_step.state,
+      null::tasker_core.step_state, v_from_task, v_from_task, 0, v_step.namespace_id, null::integer;
+    return;
+  end if;
+
+  -- change: the step
+  update tasker_core.steps s set
+    state = v_to, leased_until = null, message_id = null, updated_at = v_now,
+    processed_at = case when v_to = 'pending' then null else v_now end,
+    -- A running attempt is fenced off, and a result given by hand has a token of its own.
+    lease_token = s.lease_token + case when s.state = 'in_progress' or p_body is not null then 1 else 0 end,
+    attempts = case when v_to = 'pending' then 0 else s.attempts end,
+    deaths = case when v_to = 'pending' then 0 else s.deaths end,
+    solo = s.solo and v_to <> 'pending',
+    backoff_seconds = case when v_to = 'pending' then null else s.backoff_seconds end,
+    pending_dependencies = case when v_to = 'pending'
+      then tasker_core._unsatisfied_parents(s.step_id, s.template_step_id) else s.pending_dependencies end
+  where s.step_id = p_step_id;
+  perform tasker_core._withdraw_steps(array[v_step]);
+  insert into tasker_core.step_log (step_id, at, move, worker_id)
+  values (p_step_id, v_now, case p_event
+    when 'ResetForRetry' then 'reset' when 'ResolveManually' then 'resolve_by_hand' else 'complete_by_hand'
+  end::tasker_core.step_move, p_worker_id);
+
+  -- change: its result
+  if p_body is not null then
+    if exists (select from tasker_core.step_results r where r.step_id = p_step_id) then
+      update tasker_core.tasks t set data_epoch = t.data_epoch + 1 where t.task_id = v_task_id;
+      perform tasker_core._tell_workers('results_replaced', array_agg(w.worker_id), array_agg(v_task_id))
+      from tasker_core.workers w where w.stopped_at is null and w.last_seen_at > v_now - interval '1 minute';
+    end if;
+    -- No worker has the id 0: given by hand.
+    insert into tasker_core.step_results (step_id, token, recorded_at, worker_id, success, retryable, execution_ms, body)
+    values (p_step_id, v_step.lease_token + 1, v_now, 0, true, false, 0, p_body);
+  end if;
+
+  -- change: dependents. Counted anew rather than decremented: the step may enter the satisfied set, leave it (a
+  -- tolerated failure that is reset) or stay in it.
+  v_satisfied := v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated);
+  if v_satisfied <> (v_to in ('complete', 'resolved_manually')) then
+    select c.children into v_children from tasker_core._children_of(array[p_step_id]) c;
+    update tasker_core.steps s set
+      pending_dependencies = tasker_core._unsatisfied_parents(s.step_id, s.template_step_id), updated_at = v_now
+    where s.step_id = any(v_children) and s.state = 'pending';
+  end if;
+
+  -- change: the task
+  select * into v_task from tasker_core._reevaluate_task(p_worker_id, v_task_id, v_now);
+  insert into tasker_core.operator_actions (at, action, task_id, step_id, from_state, to_state, actor, reason)
+  values (v_now, p_action, v_task_id, p_step_id, v_step.state, v_to, p_actor, p_reason);
+
+  -- notify
+  if v_step.state = 'in_progress' then
+    perform tasker_core._tell_workers('lease_lost', array[v_step.worker_id], array[p_step_id]);
+  end if;
+  return query select 'done', v_step.state, v_to, v_from_task, v_task.task_state, v_task.queued, v_step.namespace_id,
+    case when v_step.state = 'in_progress' then v_step.worker_id end;
+end $$;
+
+-- purpose: ResetForRetry: a failed step starts over with all of its attempts.
+create function tasker_core.reset_step_for_retry(p_worker_id integer, p_step_id bigint, p_actor text, p_reason text)
+returns table (
+  outcome text, from_state tasker_core.step_state, to_state tasker_core.step_state,
+  from_task_state tasker_core.task_state, task_state tasker_core.task_state, queued integer, namespace_id integer,
+  running_worker_id integer
+)
+language sql volatile set search_path to '' as $$
+  select a.* from tasker_core._act_on_step(
+    p_worker_id, p_step_id, 'ResetForRetry', 'reset_step', p_actor, p_reason, null) a
+$$;
+
+-- purpose: ResolveManually: the step counts as done; its dependents see whatever result it had.
+create function tasker_core.resolve_step_manually(p_worker_id integer, p_step_id bigint, p_actor text, p_reason text)
+returns table (
+  outcome text, from_state tasker_core.step_state, to_state tasker_core.step_state,
+  from_task_state tasker_core.task_state, task_state tasker_core.task_state, queued integer, namespace_id integer,
+  running_worker_id integer
+)
+language sql volatile set search_path to '' as $$
+  select a.* from tasker_core._act_on_step(
+    p_worker_id, p_step_id, 'ResolveManually', 'resolve_step', p_actor, p_reason, null) a
+$$;
+
+-- purpose: CompleteManually: the step is complete with a result that somebody gives.
+create function tasker_core.complete_step_manually(
+  p_worker_id integer, p_step_id bigint, p_actor text, p_reason text, p_body json
+)
+returns table (
+  outcome text, from_state tasker_core.step_state, to_state tasker_core.step_state,
+  from_task_state tasker_core.task_state, task_state tasker_core.task_state, queued integer, namespace_id integer,
+  running_worker_id integer
+)
+language sql volatile set search_path to '' as $$
+  select a.* from tasker_core._act_on_step(
+    p_worker_id, p_step_id, 'CompleteManually', 'complete_step', p_actor, p_reason, p_body) a
 $$;
 
 -- 0500_view_contract_tables.sql
@@ -2084,7 +2664,9 @@ select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.ta
   )) as inputs,
   (select sr.body::jsonb from tasker_core.step_results sr where sr.step_id = s.step_id
    order by sr.token desc limit 1) as results,
-  null::jsonb as checkpoint, 0 as priority, s.created_at at time zone 'UTC' as created_at,
+  (select tasker_core._checkpoint_json(c)::jsonb from tasker_core.step_checkpoints c where c.step_id = s.step_id)
+    as checkpoint,
+  0 as priority, s.created_at at time zone 'UTC' as created_at,
   s.updated_at at time zone 'UTC' as updated_at,
   coalesce(s.name, ns.name) as name, s.state::text as state, s.step_id
 from tasker_core.steps s

@@ -39,6 +39,8 @@ create table tasker_core.template_steps (
   dependencies integer[] not null,
   -- Of a step created at the start: its children that are too. Every other edge is a row of step_edges.
   children integer[] not null,
+  -- Exists from the start and may get children made at run time.
+  late_children boolean not null,
   retryable boolean not null,
   max_attempts integer not null,
   backoff tasker_core.backoff_kind not null,

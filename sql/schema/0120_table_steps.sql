@@ -52,3 +52,15 @@ create table tasker_core.step_timers (
   kind text not null
 );
 create index step_timers_due_at on tasker_core.step_timers (due_at);
+
+-- The progress that a step last yielded; kept when it completes. Not a column of steps: hot functions gather whole step
+-- rows, and would read a large checkpoint on every renewal of a lease. history: {cursor, timestamp} of each yield,
+-- oldest first, bounded by whoever stores it.
+create table tasker_core.step_checkpoints (
+  step_id bigint primary key,
+  stored_at timestamptz not null,
+  cursor json,
+  items_processed bigint not null,
+  accumulated_results json,
+  history json[] not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);

@@ -26,6 +26,8 @@ insert into tasker_core.task_transition_rules (from_state, event, to_state) valu
   ('waiting_for_dependencies', 'DependenciesReady', 'evaluating_results'),
   ('waiting_for_retry', 'RetryReady', 'enqueuing_steps'),
   ('blocked_by_failures', 'GiveUp', 'error'),
+  -- Ours: no step is in error any more, after an operator acted on one.
+  ('blocked_by_failures', 'FailuresCleared', 'evaluating_results'),
   ('blocked_by_failures', 'ManualResolution', 'resolved_manually');
 
 insert into tasker_core.task_transition_rules (from_state, event, to_state)
@@ -158,6 +160,8 @@ insert into tasker_core.step_moves (move, from_states, path, events) values
   ('claim', '{enqueued}', '{in_progress}', '{Start}'),
   -- The lease moved to another attempt of the same delivery: no transition, but the trail shows who took over.
   ('redeliver', '{in_progress}', '{}', '{}'),
+  -- The step has stored its progress and goes on under a new lease: no transition either.
+  ('checkpoint', '{in_progress}', '{}', '{}'),
   ('submit_success', '{in_progress}', '{enqueued_for_orchestration}', '{EnqueueForOrchestration}'),
   ('submit_error', '{in_progress}', '{enqueued_as_error_for_orchestration}', '{EnqueueAsErrorForOrchestration}'),
   ('settle_success', '{enqueued_for_orchestration}', '{complete}', '{Complete}'),
@@ -168,7 +172,12 @@ insert into tasker_core.step_moves (move, from_states, path, events) values
     '{EnqueueAsErrorForOrchestration,WaitForRetry}'),
   ('fail', '{in_progress}', '{enqueued_as_error_for_orchestration,error}', '{EnqueueAsErrorForOrchestration,Fail}'),
   ('retry_enqueue', '{waiting_for_retry}', '{pending,enqueued}', '{Retry,Enqueue}'),
-  ('retry_hand_off', '{waiting_for_retry}', '{pending,enqueued,in_progress}', '{Retry,Enqueue,Start}');
+  ('retry_hand_off', '{waiting_for_retry}', '{pending,enqueued,in_progress}', '{Retry,Enqueue,Start}'),
+  ('cancel', '{pending,enqueued,in_progress,enqueued_for_orchestration,enqueued_as_error_for_orchestration,waiting_for_retry,error}',
+    '{cancelled}', '{Cancel}'),
+  ('reset', '{error}', '{pending}', '{ResetForRetry}'),
+  ('resolve_by_hand', enum_range(null::tasker_core.step_state), '{resolved_manually}', '{ResolveManually}'),
+  ('complete_by_hand', enum_range(null::tasker_core.step_state), '{complete}', '{CompleteManually}');
 
 insert into tasker_core.task_moves (from_state, to_state, path, events) values
   (null, 'steps_in_process', '{pending,initializing,enqueuing_steps,steps_in_process}',
@@ -189,4 +198,16 @@ insert into tasker_core.task_moves (from_state, to_state, path, events) values
   ('evaluating_results', 'waiting_for_dependencies', '{waiting_for_dependencies}', '{NoDependenciesReady}'),
   ('evaluating_results', 'blocked_by_failures', '{blocked_by_failures}', '{PermanentFailure}'),
   ('waiting_for_dependencies', 'steps_in_process', '{evaluating_results,enqueuing_steps,steps_in_process}',
-    '{DependenciesReady,ReadyStepsFound,StepsEnqueued}');
+    '{DependenciesReady,ReadyStepsFound,StepsEnqueued}'),
+  -- After an operator's action on a step.
+  ('waiting_for_dependencies', 'complete', '{evaluating_results,complete}', '{DependenciesReady,AllStepsSuccessful}'),
+  ('blocked_by_failures', 'steps_in_process', '{evaluating_results,enqueuing_steps,steps_in_process}',
+    '{FailuresCleared,ReadyStepsFound,StepsEnqueued}'),
+  ('blocked_by_failures', 'evaluating_results', '{evaluating_results}', '{FailuresCleared}'),
+  ('blocked_by_failures', 'complete', '{evaluating_results,complete}', '{FailuresCleared,AllStepsSuccessful}'),
+  ('blocked_by_failures', 'waiting_for_dependencies', '{evaluating_results,waiting_for_dependencies}',
+    '{FailuresCleared,NoDependenciesReady}');
+
+insert into tasker_core.task_moves (from_state, to_state, path, events)
+select r.from_state, r.to_state, array[r.to_state], array[r.event]
+from tasker_core.task_transition_rules r where r.event in ('Cancel', 'ResolveManually');

@@ -1,6 +1,6 @@
 -- purpose: registers a compiled template (core/src/model/compile.ts); the same content again changes nothing.
 --          p_template: { namespace, name, version, description, identity_strategy, content_hash, configuration,
---            steps: [{ ordinal, name, callable, type, initial, pending_dependencies, dependencies, children,
+--            steps: [{ ordinal, name, callable, type, initial, pending_dependencies, dependencies, children, late_children,
 --                      retryable, max_attempts, backoff, backoff_base_ms, backoff_cap_ms, backoff_multiplier,
 --                      backoff_jitter }] }
 --          p_uuids: uuids made by the application for rows that may have to be created (namespace, named task, then
@@ -64,11 +64,11 @@ begin
 
     insert into tasker_core.template_steps
     select (v_template_id::bigint << 20) + s.ordinal, s.name, n.named_step_id, c.callable_id, s.type, s.initial,
-      s.pending_dependencies, s.dependencies, s.children, s.retryable, s.max_attempts, s.backoff,
+      s.pending_dependencies, s.dependencies, s.children, coalesce(s.late_children, false), s.retryable, s.max_attempts, s.backoff,
       s.backoff_base_ms, s.backoff_cap_ms, s.backoff_multiplier, s.backoff_jitter
     from json_to_recordset(p_template -> 'steps') as s(
       ordinal integer, name text, callable text, type text, initial boolean, pending_dependencies integer,
-      dependencies integer[], children integer[], retryable boolean, max_attempts integer,
+      dependencies integer[], children integer[], late_children boolean, retryable boolean, max_attempts integer,
       backoff tasker_core.backoff_kind, backoff_base_ms integer, backoff_cap_ms integer,
       backoff_multiplier double precision, backoff_jitter double precision)
     join tasker_core.callables c on c.name = s.callable

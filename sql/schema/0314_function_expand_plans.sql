@@ -100,11 +100,35 @@ begin
   end loop;
 end $$;
 
--- The steps that plans name and that may exist already: to be locked before the tasks are.
+-- The steps that plans name and that may exist already, edges' parents included: to be locked before the tasks are.
 create function tasker_core._planned_step_ids(p_plans json) returns bigint[]
 language sql immutable set search_path to '' as $$
   select array(
     -- No rows for a null document.
     select (k.key::bigint & ~1048575::bigint) | o.value::integer
-    from json_each(p_plans) k, json_array_elements_text(k.value -> 'steps') o)
+    from json_each(p_plans) k, json_array_elements_text(k.value -> 'steps') o
+    union
+    select (k.key::bigint & ~1048575::bigint) | (e.value ->> 'from')::integer
+    from json_each(p_plans) k, json_array_elements(k.value -> 'edges') e where (e.value ->> 'from')::integer >= 0)
 $$;
+
+-- purpose: after locking: children that edges gave meanwhile to steps that may get late ones. Their rows are locked here
+--          and added to p_steps; out of the usual order, so a deadlock is possible, is retried, and is rare.
+create function tasker_core._late_children(
+  p_step_ids bigint[], p_steps tasker_core.steps[],
+  out parents bigint[], out children bigint[], out steps tasker_core.steps[]
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_more tasker_core.steps[];
+begin
+  select c.parents, c.children into parents, children from tasker_core._children_of(p_step_ids) c;
+  select array_agg(x.s) into v_more
+  from (
+    select s from tasker_core.steps s
+    where s.step_id = any(array(
+      select c from unnest(children) c where not exists (select from unnest(p_steps) l where l.step_id = c)))
+    order by s.step_id for update
+  ) x;
+  steps := p_steps || coalesce(v_more, '{}');
+end $$;

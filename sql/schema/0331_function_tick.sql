@@ -16,6 +16,7 @@ declare
   v_now timestamptz := tasker.now();
   v_parents bigint[] := '{}';
   v_children bigint[] := '{}';
+  v_late boolean := false;
   v_due bigint[] := '{}';
   v_touched bigint[];
   v_steps tasker_core.steps[];
@@ -27,7 +28,8 @@ declare
 begin
   -- guard: what could be touched
   if cardinality(p_step_ids) > 0 then
-    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(p_step_ids) c;
+    select c.parents, c.children, c.late into v_parents, v_children, v_late
+    from tasker_core._children_of(p_step_ids) c;
   end if;
   if p_timer_limit > 0 then
     v_due := array(
@@ -45,6 +47,10 @@ begin
   -- lock
   select array_agg(x.s) into v_steps
   from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+  if v_late then
+    select l.parents, l.children, l.steps into v_parents, v_children, v_steps
+    from tasker_core._late_children(p_step_ids, v_steps) l;
+  end if;
 
   -- accept
   select x.accepted, x.completed, x.retrying, x.retry_ms, x.failed

@@ -56,6 +56,7 @@ declare
   v_ids bigint[];
   v_parents bigint[] := '{}';
   v_children bigint[] := '{}';
+  v_late boolean := false;
   v_due bigint[] := '{}';
   v_plans json;
   v_touched bigint[];
@@ -69,7 +70,8 @@ begin
     where q.vt <= v_now order by q.msg_id limit p_limit for update skip locked
   ) x;
   if v_ids is not null then
-    select c.parents, c.children into v_parents, v_children from tasker_core._children_of(v_ids) c;
+    select c.parents, c.children, c.late into v_parents, v_children, v_late
+    from tasker_core._children_of(v_ids) c;
     select json_object_agg(r.step_id, r.plan) into v_plans
     from tasker_core.step_results r where r.step_id = any(v_ids) and r.plan is not null;
   end if;
@@ -88,6 +90,10 @@ begin
 
   select array_agg(x.s) into v_steps
   from (select s from tasker_core.steps s where s.step_id = any(v_touched) order by s.step_id for update) x;
+  if v_late then
+    select l.parents, l.children, l.steps into v_parents, v_children, v_steps
+    from tasker_core._late_children(v_ids, v_steps) l;
+  end if;
   -- The step row decides; a message for a step that was settled before changes nothing.
   select
     coalesce(array_agg(x.step_id order by x.step_id) filter (where x.success), '{}') as completed,

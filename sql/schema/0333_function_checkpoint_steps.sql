@@ -1,3 +1,19 @@
+-- purpose: a moment in UTC as the contract's JSON has it, to the microsecond.
+create function tasker_core._rfc3339(p_at timestamptz) returns text
+language sql stable parallel safe
+as $$
+  select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+-- purpose: a stored checkpoint as contract/wire-types.md section 5 shows it.
+create function tasker_core._checkpoint_json(p_checkpoint tasker_core.step_checkpoints) returns json
+language sql stable parallel safe
+as $$
+  select json_build_object('cursor', p_checkpoint.cursor, 'items_processed', p_checkpoint.items_processed,
+    'timestamp', tasker_core._rfc3339(p_checkpoint.stored_at),
+    'accumulated_results', p_checkpoint.accumulated_results, 'history', array_to_json(p_checkpoint.history))
+$$;
+
 -- purpose: checkpoint yields: stores the progress of a batch of running steps and leases each of them anew to the same
 --          worker, under a new token. State, attempts and the snapshot that handlers see stay as they are; no result.
 -- p_step_ids ascending and unique; bodies (as in _body) are objects {cursor, items_processed, accumulated_results};
@@ -12,6 +28,7 @@ create function tasker_core.checkpoint_steps(
 language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
+  v_stamp text := tasker_core._rfc3339(v_now);
   v_until timestamptz := v_now + p_lease;
   v_steps tasker_core.steps[];
   v_ids bigint[];
@@ -39,9 +56,10 @@ begin
     step_id, stored_at, cursor, items_processed, accumulated_results, history)
   select x.step_id, v_now, x.body -> 'cursor', (x.body ->> 'items_processed')::bigint,
     x.body -> 'accumulated_results',
-    array[json_build_object('cursor', x.body -> 'cursor', 'timestamp', tasker_core._rfc3339(v_now))]
+    array[json_build_object('cursor', x.body -> 'cursor', 'timestamp', v_stamp)]
   from (
     select v as step_id, tasker_core._body(p_bodies, p_ends, width_bucket(v, p_step_ids)) as body from unnest(v_ids) v
+    offset 0 -- keeps each body from being parsed once per column
   ) x
   on conflict (step_id) do update set
     stored_at = excluded.stored_at, cursor = excluded.cursor, items_processed = excluded.items_processed,

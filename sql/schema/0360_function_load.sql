@@ -21,6 +21,13 @@ language sql stable set search_path to '' as $$
   from tasker_core.step_results r where r.step_id = any(p_step_ids) order by r.step_id, r.token desc
 $$;
 
+-- The stored progress of each step that has any.
+create function tasker_core.load_checkpoints(p_step_ids bigint[]) returns table (step_id bigint, checkpoint text)
+language sql stable set search_path to '' as $$
+  select c.step_id, tasker_core._checkpoint_json(c)::text
+  from tasker_core.step_checkpoints c where c.step_id = any(p_step_ids)
+$$;
+
 create function tasker_core.load_templates(p_template_ids integer[])
 returns table (template_id integer, namespace_id integer, named_task_uuid uuid, compiled text, named_step_uuids uuid[])
 language sql stable set search_path to '' as $$

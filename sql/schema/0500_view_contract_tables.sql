@@ -37,7 +37,9 @@ select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.ta
   )) as inputs,
   (select sr.body::jsonb from tasker_core.step_results sr where sr.step_id = s.step_id
    order by sr.token desc limit 1) as results,
-  null::jsonb as checkpoint, 0 as priority, s.created_at at time zone 'UTC' as created_at,
+  (select tasker_core._checkpoint_json(c)::jsonb from tasker_core.step_checkpoints c where c.step_id = s.step_id)
+    as checkpoint,
+  0 as priority, s.created_at at time zone 'UTC' as created_at,
   s.updated_at at time zone 'UTC' as updated_at,
   coalesce(s.name, ns.name) as name, s.state::text as state, s.step_id
 from tasker_core.steps s

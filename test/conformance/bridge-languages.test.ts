@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { afterEach, describe, expect, it } from "vitest";
 import { BRIDGE_COMMANDS } from "../../bench/bridge.js";
 import type { StepOutcome } from "../../core/src/channels/index.js";
+import { textPayload } from "../../core/src/worker/step-payload.js";
 import { BridgeRig, isAlive } from "../../core/test/bridge/fixtures/rig.js";
 import { createDelivery } from "../../core/test/support/deliveries.js";
 import { waitFor } from "../../core/test/support/wait-for.js";
@@ -43,7 +44,7 @@ describe.each(languages)(
       const context =
         '{"big":9007199254740993,"int":3,"float":3.0,"text":"größe 漢字 😀","__proto__":1}';
       const event = `{"task":{"task":{"context":${context}},"task_name":"t","task_version":"1","namespace_name":"n"},"workflow_step":{"name":"s"},"dependency_results":{},"step_definition":{"name":"s","handler":{"callable":"reference.echo"}}}`;
-      const payload = { bytes: () => Buffer.from(event), value: () => JSON.parse(event) };
+      const payload = textPayload(() => event, "null");
       const outcome = await rig.run({ callable: "reference.echo", payload });
       const text = valueText(outcome).replaceAll(/\s*([:,])\s*/g, "$1");
       expect(text).toContain('"big":9007199254740993');

@@ -3,6 +3,7 @@ import type { StepHandlerClass } from "@tasker-core/sdk/host";
 import { HandlerRegistry } from "@tasker-core/sdk/host";
 import { Engine } from "../../core/src/bootstrap.js";
 import { type Config, defaultConfig } from "../../core/src/config/index.js";
+import type { TaskTemplate } from "../../core/src/model/index.js";
 import { createLogger } from "../../core/src/observability/index.js";
 import { parseTemplate } from "../../core/src/templates/index.js";
 import { bridgeLanguages } from "../../core/src/worker/bridge-languages.js";
@@ -26,6 +27,8 @@ export interface TestEngineOptions {
   readonly databaseUrl: string;
   /** Templates by name, all in namespace `tests`, version 1.0.0, always_unique. */
   readonly templates: Readonly<Record<string, readonly TestStep[]>>;
+  /** Templates beyond the simple ones. */
+  readonly parsedTemplates?: readonly TaskTemplate[];
   readonly handlers?: Readonly<Record<string, StepHandlerClass>>;
   readonly languages?: readonly (keyof typeof REFERENCE_HANDLERS)[];
   readonly configure?: (config: Config) => void;
@@ -112,7 +115,10 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     databaseUrl: options.databaseUrl,
     config,
     logger: createLogger({ level: "silent" }),
-    templates: Object.entries(options.templates).map(([name, steps]) => testTemplate(name, steps)),
+    templates: [
+      ...Object.entries(options.templates).map(([name, steps]) => testTemplate(name, steps)),
+      ...(options.parsedTemplates ?? []),
+    ],
     handlers: registry,
     bridges: await bridgeLanguages({
       config,
@@ -136,7 +142,11 @@ export function testTemplate(name: string, steps: readonly TestStep[]) {
     identity_strategy: "always_unique",
     steps: steps.map(({ callable, ...step }) => ({ ...step, handler: { callable } })),
   });
-  const parsed = parseTemplate(text, `${name}.json`);
+  return yamlTemplate(text);
+}
+
+export function yamlTemplate(text: string): TaskTemplate {
+  const parsed = parseTemplate(text, "test.yaml");
   if (parsed.template === null) throw new Error(JSON.stringify(parsed.diagnostics));
   return parsed.template;
 }

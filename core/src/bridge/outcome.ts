@@ -1,5 +1,12 @@
-import type { ErrorHeader, ResultHeader } from "@tasker-core/sdk/protocol";
-import type { FailureKind, StepDelivery, StepFailure, StepOutcome } from "../channels/index.js";
+import type { CheckpointHeader, ErrorHeader, ResultHeader } from "@tasker-core/sdk/protocol";
+import type {
+  FailureKind,
+  StepDelivery,
+  StepFailure,
+  StepOutcome,
+  StepYield,
+} from "../channels/index.js";
+import { jsonMembers } from "../lib/json-members.js";
 import { findJsonFault } from "../lib/json-text.js";
 import { storableText } from "../lib/storable-text.js";
 
@@ -42,6 +49,32 @@ export function outcomeOfError(header: ErrorHeader, body: Uint8Array): StepFailu
     statusCode: header.status_code ?? null,
     detail: body.byteLength === 0 || findDetailFault(body) !== null ? null : body,
     executionMs: header.execution_ms,
+  };
+}
+
+/** A checkpoint that ends its delivery. A body that cannot be stored fails the step, and only this one. */
+export function outcomeOfYield(
+  delivery: StepDelivery,
+  header: CheckpointHeader,
+  body: Uint8Array,
+  executionMs: number,
+): StepYield | StepFailure {
+  const fault = findDetailFault(body);
+  const members = fault === null ? jsonMembers(body) : null;
+  if (members === null) {
+    const why = fault ?? "no body";
+    const message = `Handler \`${delivery.callable}\` of step \`${delivery.stepName}\` yielded a checkpoint that cannot be stored: ${why}`;
+    return hostFailure("invalid_result", "invalid_result", message, {
+      retryable: false,
+      executionMs,
+    });
+  }
+  return {
+    outcome: "yield",
+    cursor: members.get("cursor") ?? Buffer.from("null"),
+    itemsProcessed: header.items_processed,
+    accumulatedResults: members.get("accumulated_results") ?? null,
+    executionMs,
   };
 }
 

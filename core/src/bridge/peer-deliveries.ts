@@ -11,13 +11,20 @@ import type {
   FfiDispatchChannel,
   StepDelivery,
   StepOutcome,
+  StepYield,
 } from "../channels/index.js";
 import { messageOf } from "../errors/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
 import type { BridgeConnection } from "./connection.js";
 import { type InFlight, InFlightTable } from "./in-flight.js";
-import { hostFailure, outcomeOfError, outcomeOfResult, timeoutFailure } from "./outcome.js";
+import {
+  hostFailure,
+  outcomeOfError,
+  outcomeOfResult,
+  outcomeOfYield,
+  timeoutFailure,
+} from "./outcome.js";
 import { stepHeader } from "./step-header.js";
 
 export interface PeerDeliveriesOptions {
@@ -148,16 +155,27 @@ export class PeerDeliveries {
     }
   }
 
-  /** Checkpoints come with a later version of the host; a yield would otherwise leave its step hanging. */
-  checkpoint(header: CheckpointHeader): void {
-    const detail = "This host does not store checkpoints";
-    const ref = { type: "checkpoint", id: header.delivery_id };
-    this.#options.connection.decline("unsupported", detail, ref);
+  /** A handler's progress. One that does not end its delivery is not taken: only yields are stored. */
+  checkpoint(header: CheckpointHeader, body: Uint8Array): void {
     const entry = this.#table.get(header.delivery_id);
-    if (!header.yield || entry === undefined || entry.isAnswered) return;
-    const message = `Checkpoint yield of step \`${entry.delivery.stepName}\` failed: ${detail.toLowerCase()}`;
-    const options = { retryable: false, executionMs: this.#runMs(entry) };
-    this.#answer(entry, hostFailure("handler", "checkpoint_error", message, options), "checkpoint");
+    if (entry === undefined || entry.isAnswered) {
+      this.#acknowledgeLate(header);
+      return;
+    }
+    if (!header.yield) {
+      const ref = { type: "checkpoint", id: header.delivery_id };
+      const detail = "This host stores only checkpoints that yield";
+      this.#options.connection.decline("unsupported", detail, ref);
+      return;
+    }
+    const { delivery } = entry;
+    const runMs = this.#runMs(entry);
+    const outcome =
+      entry.cancelled === "timeout"
+        ? timeoutFailure(delivery, runMs)
+        : outcomeOfYield(delivery, header, body, runMs);
+    if (outcome.outcome === "yield") this.#yield(entry, outcome, header.seq);
+    else this.#answer(entry, outcome, header.type);
   }
 
   /** The process did not take a message; when that was a step, the step fails. */
@@ -182,7 +200,7 @@ export class PeerDeliveries {
     if (
       entry === undefined ||
       entry.isAnswered ||
-      (header?.type !== "result" && header?.type !== "error")
+      (header?.type !== "result" && header?.type !== "error" && header?.type !== "checkpoint")
     ) {
       return;
     }
@@ -213,7 +231,7 @@ export class PeerDeliveries {
     }
   }
 
-  #acknowledgeLate(header: ResultHeader | ErrorHeader): void {
+  #acknowledgeLate(header: ResultHeader | ErrorHeader | CheckpointHeader): void {
     const { connection } = this.#options;
     const id = header.delivery_id;
     const known = this.#table.get(id) === undefined ? this.#table.recall(id) : "recent";
@@ -229,7 +247,8 @@ export class PeerDeliveries {
       return;
     }
     this.#staleCount++;
-    connection.ack({ id, kind: header.type, status: "stale" });
+    const seq = header.type === "checkpoint" ? { seq: header.seq } : {};
+    connection.ack({ id, kind: header.type, ...seq, status: "stale" });
     if (known === "abandoned") this.#options.onRoom();
   }
 
@@ -263,7 +282,7 @@ export class PeerDeliveries {
 
   /** One async function, because a chain of `then`, `catch` and `finally` showed up in profiles. */
   async #complete(entry: InFlight, outcome: StepOutcome, ackKind: AckKind | null): Promise<void> {
-    const { channel, connection, logger, onRoom, workerName } = this.#options;
+    const { channel, connection, logger, workerName } = this.#options;
     const id = entry.delivery.deliveryId;
     const acknowledge = (status: CompletionVerdict): void => {
       if (ackKind !== null) connection.ack({ id, kind: ackKind, status });
@@ -274,10 +293,34 @@ export class PeerDeliveries {
     } catch (error) {
       logger.error({ err: error, delivery_id: id }, "completion not taken");
     }
-    // Only now: a slow database keeps the slot, and thereby slows dispatching.
+    this.#finish(entry);
+  }
+
+  #yield(entry: InFlight, progress: StepYield, seq: number): void {
+    entry.isAnswered = true;
+    this.#answeredCount++;
+    void this.#store(entry, progress, seq); // It reports its own failure.
+  }
+
+  /** Holds the slot until the database has decided: the delivery with which the step goes on takes it next. */
+  async #store(entry: InFlight, progress: StepYield, seq: number): Promise<void> {
+    const { channel, connection, logger, workerName } = this.#options;
+    const id = entry.delivery.deliveryId;
+    try {
+      const status = await channel.checkpointYield(id, progress, workerName);
+      connection.ack({ id, kind: "checkpoint", seq, status });
+    } catch (error) {
+      logger.error({ err: error, delivery_id: id }, "checkpoint not taken");
+    }
+    this.#finish(entry);
+  }
+
+  /** Only when its answer has been taken: a slow database keeps the slot, and thereby slows dispatching. */
+  #finish(entry: InFlight): void {
+    const id = entry.delivery.deliveryId;
     if (this.#table.get(id) === entry) this.#table.finish(id);
     if (this.#soloId === id) this.#soloId = null;
-    onRoom();
+    this.#options.onRoom();
   }
 
   #fail(delivery: StepDelivery, outcome: StepOutcome): void {

@@ -110,7 +110,7 @@ export class PeerSession {
         this.#deliveries.settle(header, body);
         break;
       case "checkpoint":
-        this.#deliveries.checkpoint(header);
+        this.#deliveries.checkpoint(header, body);
         break;
       case "event":
         connection.decline("unsupported", "This host does not take domain events from handlers", {

@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.js";
 import { createDeferred, type Deferred } from "../lib/deferred.js";
 import { Listeners } from "../lib/listeners.js";
 import {
+  DeliveryQueue,
   type DispatchMetrics,
   measurePending,
   type PendingDelivery,
@@ -14,6 +15,7 @@ import type {
   StepFailure,
   StepLost,
   StepOutcome,
+  StepYield,
 } from "./types.js";
 
 export interface FfiDispatchChannelOptions {
@@ -52,8 +54,8 @@ export class FfiDispatchChannel {
   readonly #starvationWarningMs: number;
   /** Everything queued, held or answering, in order of arrival. */
   readonly #pending = new Map<string, PendingDelivery>();
-  readonly #sharedQueue = new Map<string, PendingDelivery>();
-  readonly #soloQueue = new Map<string, PendingDelivery>();
+  readonly #sharedQueue = new DeliveryQueue();
+  readonly #soloQueue = new DeliveryQueue();
   /** Answered, not yet stored: the lease has to be kept until the database has decided. */
   readonly #unsettled = new Set<StepDelivery>();
   readonly #waiters = new Set<Waiter>();
@@ -90,17 +92,7 @@ export class FfiDispatchChannel {
   /** Adds work. False when full, draining, or when the delivery is already here. */
   offer(delivery: StepDelivery): boolean {
     if (this.free === 0 || this.#pending.has(delivery.deliveryId)) return false;
-    const nowMs = this.#clock.nowMs();
-    const entry: PendingDelivery = {
-      delivery,
-      offeredAtMs: nowMs,
-      state: "queued",
-      deadlineMs: this.#deadlineFrom(nowMs, delivery),
-    };
-    this.#pending.set(delivery.deliveryId, entry);
-    this.#queueOf(delivery).set(delivery.deliveryId, entry);
-    this.#serveWaiters();
-    if (entry.state === "queued") this.#arrivals.notify();
+    this.#enqueue(delivery, false);
     return true;
   }
 
@@ -113,7 +105,7 @@ export class FfiDispatchChannel {
     if (this.#isClosed) throw this.#closedError();
     const entry = this.#next(permit);
     if (entry === undefined) return undefined;
-    this.#queueOf(entry.delivery).delete(entry.delivery.deliveryId);
+    this.#queueOf(entry.delivery).delete(entry);
     entry.state = "held";
     entry.deadlineMs = this.#deadlineFrom(this.#clock.nowMs(), entry.delivery);
     return entry.delivery;
@@ -153,6 +145,44 @@ export class FfiDispatchChannel {
     const entry = this.#pending.get(deliveryId);
     if (entry?.state !== "held") return false;
     await this.#answer(entry, outcome, workerName, onSettled);
+    return true;
+  }
+
+  /**
+   * Ends a delivery with progress instead of an answer. It keeps its place until the database has decided: `committed`
+   * when the checkpoint is stored and the step goes on (at once, unless the channel drains), `stale` when the delivery
+   * is not held or its lease had moved on, `rejected` when the checkpoint could not be stored and the step has failed.
+   */
+  async checkpointYield(
+    deliveryId: string,
+    progress: StepYield,
+    workerName: string,
+  ): Promise<CompletionVerdict> {
+    const entry = this.#pending.get(deliveryId);
+    if (entry?.state !== "held") return "stale";
+    entry.state = "answering";
+    const decided = createDeferred<CompletionVerdict>();
+    const settled = (verdict: CompletionVerdict): void => {
+      this.#leave(deliveryId);
+      decided.resolve(verdict);
+    };
+    try {
+      const { delivery } = entry;
+      await this.#completions.put({ delivery, outcome: progress, workerName, settled });
+    } catch (error) {
+      entry.state = "held";
+      throw error;
+    }
+    return await decided.promise;
+  }
+
+  /**
+   * Puts the delivery with which a yielded step goes on into the place of the one that yielded, ahead of what waits.
+   * To be called before that one is settled. False when the channel drains: the caller gives the step back.
+   */
+  resume(yieldedId: string, delivery: StepDelivery): boolean {
+    if (this.#isDraining || !this.#pending.delete(yieldedId)) return false;
+    this.#enqueue(delivery, true);
     return true;
   }
 
@@ -275,13 +305,32 @@ export class FfiDispatchChannel {
   }
 
   #next(permit: PollPermit): PendingDelivery | undefined {
-    const shared = permit === "solo" ? undefined : first(this.#sharedQueue);
-    const solo = permit === "shared" ? undefined : first(this.#soloQueue);
+    const shared = permit === "solo" ? undefined : this.#sharedQueue.first();
+    const solo = permit === "shared" ? undefined : this.#soloQueue.first();
     if (shared === undefined || solo === undefined) return shared ?? solo;
     return shared.offeredAtMs <= solo.offeredAtMs ? shared : solo;
   }
 
-  #queueOf(delivery: StepDelivery): Map<string, PendingDelivery> {
+  #enqueue(delivery: StepDelivery, isContinued: boolean): void {
+    const nowMs = this.#clock.nowMs();
+    const entry: PendingDelivery = {
+      delivery,
+      offeredAtMs: nowMs,
+      isContinued,
+      state: "queued",
+      deadlineMs: this.#deadlineFrom(nowMs, delivery),
+    };
+    this.#pending.set(delivery.deliveryId, entry);
+    this.#queueOf(delivery).add(entry);
+    this.#serveWaiters();
+    if (entry.state === "queued") this.#arrivals.notify();
+  }
+
+  #leave(deliveryId: string): void {
+    if (this.#pending.delete(deliveryId)) this.#departures.notify();
+  }
+
+  #queueOf(delivery: StepDelivery): DeliveryQueue {
     return delivery.solo ? this.#soloQueue : this.#sharedQueue;
   }
 
@@ -310,7 +359,7 @@ export class FfiDispatchChannel {
     const before = entry.state;
     // At once, so that a second answer, a timeout or a loss during the wait for room finds nothing to answer.
     entry.state = "answering";
-    this.#queueOf(delivery).delete(delivery.deliveryId);
+    this.#queueOf(delivery).delete(entry);
     this.#unsettled.add(delivery);
     const settled = (verdict: CompletionVerdict): void => {
       this.#unsettled.delete(delivery);
@@ -321,11 +370,10 @@ export class FfiDispatchChannel {
     } catch (error) {
       this.#unsettled.delete(delivery);
       entry.state = before === "queued" ? "queued" : "held";
-      if (before === "queued") this.#queueOf(delivery).set(delivery.deliveryId, entry);
+      if (before === "queued") this.#queueOf(delivery).add(entry);
       throw error;
     }
-    this.#pending.delete(delivery.deliveryId);
-    this.#departures.notify();
+    this.#leave(delivery.deliveryId);
   }
 
   #deadlineFrom(nowMs: number, delivery: StepDelivery): number {
@@ -355,8 +403,4 @@ export class FfiDispatchChannel {
       `Dispatch channel of pool \`${this.pool}\` is closed: the worker is shutting down`,
     );
   }
-}
-
-function first(queue: ReadonlyMap<string, PendingDelivery>): PendingDelivery | undefined {
-  return queue.values().next().value;
 }

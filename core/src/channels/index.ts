@@ -17,5 +17,6 @@ export type {
   StepOutcome,
   StepPayload,
   StepSuccess,
+  StepYield,
   TaskSequenceStep,
 } from "./types.js";

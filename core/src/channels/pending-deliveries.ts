@@ -4,10 +4,38 @@ import type { StepDelivery } from "./types.js";
 export interface PendingDelivery {
   readonly delivery: StepDelivery;
   readonly offeredAtMs: number;
+  /** Its step has just yielded and goes on with this delivery. */
+  readonly isContinued: boolean;
   /** `queued`: nobody has it. `held`: a consumer does. `answering`: its answer waits for room in the sink. */
   state: "queued" | "held" | "answering";
   /** Without an answer by then the delivery is given up. */
   deadlineMs: number;
+}
+
+/** Deliveries that wait for a consumer: first come, first served, behind those that go on after a yield. */
+export class DeliveryQueue {
+  readonly #continued = new Map<string, PendingDelivery>();
+  readonly #fresh = new Map<string, PendingDelivery>();
+
+  get size(): number {
+    return this.#continued.size + this.#fresh.size;
+  }
+
+  add(entry: PendingDelivery): void {
+    (entry.isContinued ? this.#continued : this.#fresh).set(entry.delivery.deliveryId, entry);
+  }
+
+  delete(entry: PendingDelivery): void {
+    (entry.isContinued ? this.#continued : this.#fresh).delete(entry.delivery.deliveryId);
+  }
+
+  first(): PendingDelivery | undefined {
+    return this.#continued.values().next().value ?? this.#fresh.values().next().value;
+  }
+
+  values(): PendingDelivery[] {
+    return [...this.#continued.values(), ...this.#fresh.values()];
+  }
 }
 
 /** What `FfiDispatchChannel.metrics()` reports; ages in milliseconds, null when nothing is pending. */

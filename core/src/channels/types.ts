@@ -10,6 +10,8 @@ export interface StepPayload {
   bytes(): Uint8Array;
   /** The same, parsed. Shared and to be treated as frozen. */
   value(): TaskSequenceStep;
+  /** The same event but for `workflow_step.checkpoint`, which becomes this JSON text. */
+  withCheckpoint(checkpointJson: string): StepPayload;
 }
 
 /** `contract/wire-types.md` section 1, as parsed JSON. */
@@ -97,12 +99,27 @@ export interface StepLost {
   readonly message: string;
 }
 
+/** How a delivery ended for good. */
 export type StepOutcome = StepSuccess | StepFailure | StepLost;
 
+/**
+ * Progress to be stored (`contract/wire-types.md` section 5). Ends its delivery and nothing else: the step stays where it
+ * is and is delivered again at once. Values stay the handler's bytes.
+ */
+export interface StepYield {
+  readonly outcome: "yield";
+  /** JSON text. */
+  readonly cursor: Uint8Array;
+  readonly itemsProcessed: number;
+  /** JSON text, or null. */
+  readonly accumulatedResults: Uint8Array | null;
+  readonly executionMs: number;
+}
+
 /** An outcome on its way to the database, with the delivery it answers. */
-export interface StepCompletion {
+export interface StepCompletion<Outcome = StepOutcome | StepYield> {
   readonly delivery: StepDelivery;
-  readonly outcome: StepOutcome;
+  readonly outcome: Outcome;
   /** Which handler process or in-process worker answered, for the audit trail. */
   readonly workerName: string;
   /** Called once after the database has decided. Never throws. */

@@ -33,8 +33,11 @@ export function describeError(error: unknown): DescribedError {
   };
 }
 
+/** The command was right, and what it was about does not exist or does not allow it. */
+const REFUSALS = new Set<string>(["TASK_NOT_FOUND", "STEP_NOT_FOUND", "INVALID_TRANSITION"]);
+
 function exitCodeOf({ code, name }: TaskerError): number {
-  if (code === "TASK_NOT_FOUND") return EXIT.failed;
+  if (REFUSALS.has(code)) return EXIT.failed;
   if (name === "DatabaseError" || name === "PeerError") return EXIT.environment;
   // Configuration, requests and templates: written by whoever called us.
   return EXIT.usage;

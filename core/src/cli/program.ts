@@ -89,7 +89,7 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
     .option("--idempotency-key <key>", "the same key creates the task once; default: a new one");
   withHandlers(run).action(action(async () => (await import("./commands/run.js")).run));
 
-  const task = program.command("task").description("look at tasks");
+  const task = program.command("task").description("look at tasks, and act on them");
   task
     .command("get")
     .description("a task with its steps, attempts and errors")
@@ -102,6 +102,29 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
     .option("-s, --status <state>", "in this state, such as complete or blocked_by_failures")
     .option("-l, --limit <count>", "at most this many", positiveInteger, 20)
     .action(action(async () => (await import("./commands/task-list.js")).taskList));
+  task
+    .command("cancel")
+    .description("cancel a task; handlers that run are told to stop")
+    .argument("<uuid>", "the task's id")
+    .option("-r, --reason <text>", "kept with the action")
+    .option("-b, --cancelled-by <name>", "who acts; default: cli-operator")
+    .action(action(async () => (await import("./commands/task-cancel.js")).taskCancel));
+  onStep(task, "reset-step", "run a failed step again, with its attempts counted anew")
+    .requiredOption("-r, --reason <text>", "kept with the action")
+    .option("-b, --reset-by <name>", "who acts; default: cli-operator")
+    .action(action(async () => (await import("./commands/task-reset-step.js")).taskResetStep));
+  onStep(task, "resolve-step", "declare a step done, whatever its state; its dependents go on")
+    .option("-r, --reason <text>", "kept with the action")
+    .option("-b, --resolved-by <name>", "who acts; default: cli-operator")
+    .action(action(async () => (await import("./commands/task-resolve-step.js")).taskResolveStep));
+  onStep(task, "complete-step", "complete a step with a result of yours, whatever its state")
+    .requiredOption("--result <json>", "what dependents are to see")
+    .option("--metadata <json>", "kept with the result")
+    .option("-r, --reason <text>", "kept with the action")
+    .option("-b, --completed-by <name>", "who acts; default: cli-operator")
+    .action(
+      action(async () => (await import("./commands/task-complete-step.js")).taskCompleteStep),
+    );
 
   const template = program.command("template").description("check and draw templates");
   template
@@ -125,6 +148,14 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
     .description("which migrations are applied, and which are missing; exit code 1 when some are")
     .action(action(async () => (await import("./commands/db-status.js")).dbStatus));
   return program;
+}
+
+function onStep(task: Command, name: string, description: string): Command {
+  return task
+    .command(name)
+    .description(description)
+    .argument("<task>", "the task's id")
+    .argument("<step>", "the step's id, or its name in the task");
 }
 
 function withHandlers(command: Command): Command {

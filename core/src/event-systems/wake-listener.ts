@@ -2,12 +2,15 @@ import pg from "pg";
 import { messageOf } from "../errors/index.js";
 import { delay } from "../lib/delay.js";
 import type { Logger } from "../observability/index.js";
+import { readWakeMessage, type WakeMessage } from "./wake-message.js";
 
 export interface WakeListenerOptions {
   readonly url: string;
   readonly workerId: number;
   readonly logger: Logger;
-  readonly onWake: () => void;
+  readonly onMessage: (message: WakeMessage) => void;
+  /** Listening from now on: what was sent before is gone, so whatever messages would say is to be looked up. */
+  readonly onListening: () => void;
 }
 
 const PING_MS = 10_000;
@@ -62,10 +65,11 @@ export class WakeListener {
     lost.catch(() => undefined); // seen by whoever races it below
     try {
       await Promise.race([client.connect(), lost]);
-      client.on("notification", () => this.#options.onWake());
+      client.on("notification", ({ payload }) =>
+        this.#options.onMessage(readWakeMessage(payload ?? "")),
+      );
       await client.query(`listen tasker_wake_${this.#options.workerId}`);
-      // What was sent while nobody listened is gone: look once.
-      this.#options.onWake();
+      this.#options.onListening();
       for (;;) {
         await Promise.race([delay(PING_MS, signal), lost]);
         await Promise.race([client.query("select 1"), lost]);

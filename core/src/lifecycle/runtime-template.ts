@@ -2,8 +2,11 @@ import { canonicalJson, sha256 } from "../lib/canonical-json.js";
 import { type JsonObject, type JsonValue, stringifyJson } from "../lib/json-number.js";
 import { parseJson } from "../lib/parse-json.js";
 import {
+  type BatchConfig,
   type CompiledTemplate,
   type IdentityStrategy,
+  type StepGraph,
+  type StepType,
   stepGraph,
   templateToJson,
   transitiveAncestors,
@@ -21,8 +24,11 @@ export interface RuntimeStep {
   readonly ordinal: number;
   readonly name: string;
   readonly namedStepUuid: string;
+  readonly type: StepType;
   readonly callable: string;
   readonly method: string | null;
+  readonly initialization: JsonObject;
+  readonly batchConfig: BatchConfig | null;
   readonly maxAttempts: number;
   readonly retryable: boolean;
   readonly timeoutMs: number | null;
@@ -44,7 +50,10 @@ export interface RuntimeTemplate {
   readonly name: string;
   readonly version: string;
   readonly identityStrategy: IdentityStrategy;
+  /** By ordinal, which is a topological order. */
   readonly steps: readonly RuntimeStep[];
+  /** The template's own edges by ordinal, whether their steps are created at the start or not. */
+  readonly graph: StepGraph;
   /** Ordinals of every transitive dependency of a step, ascending. */
   ancestorsOf(ordinal: number): readonly number[];
 }
@@ -66,6 +75,8 @@ export function registrationPayload(template: CompiledTemplate, backoff: Backoff
       children: step.initial
         ? step.children.filter((child) => template.steps[child]?.initial === true)
         : [],
+      late_children:
+        step.initial && step.children.some((child) => template.steps[child]?.initial === false),
       retryable: step.retryable,
       max_attempts: Math.max(1, step.maxAttempts),
       backoff: step.retry.kind,
@@ -119,6 +130,7 @@ export function runtimeTemplate(payload: string, ids: TemplateIds): RuntimeTempl
     version: parsed.version,
     identityStrategy: parsed.identity_strategy,
     steps: parsed.steps.map((step) => runtimeStep(step, ids)),
+    graph,
     ancestorsOf: (ordinal) => {
       const known = ancestors.get(ordinal);
       if (known !== undefined) return known;
@@ -132,6 +144,7 @@ export function runtimeTemplate(payload: string, ids: TemplateIds): RuntimeTempl
 interface StoredStep {
   readonly ordinal: number;
   readonly name: string;
+  readonly type: StepType;
   readonly callable: string;
   readonly method: string | null;
   readonly dependencies: readonly number[];
@@ -140,8 +153,14 @@ interface StoredStep {
   readonly timeout_ms: number | null;
   readonly redeliver: boolean;
   readonly initial: boolean;
-  readonly definition: JsonObject;
+  readonly definition: StoredDefinition;
   readonly inputs: JsonValue;
+}
+
+/** The part of a stored step definition that is read as more than text. */
+interface StoredDefinition {
+  readonly handler: { readonly initialization: JsonObject };
+  readonly batch_config: BatchConfig | null;
 }
 
 function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
@@ -149,8 +168,11 @@ function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
     ordinal: step.ordinal,
     name: step.name,
     namedStepUuid: ids.namedStepUuids[step.ordinal] ?? "",
+    type: step.type,
     callable: step.callable,
     method: step.method,
+    initialization: step.definition.handler.initialization,
+    batchConfig: step.definition.batch_config,
     maxAttempts: step.max_attempts,
     retryable: step.retryable,
     timeoutMs: step.timeout_ms,

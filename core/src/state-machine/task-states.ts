@@ -1,5 +1,5 @@
 /**
- * The task state machine of `contract/states.md` section 1. The same rows are in SQL
+ * The task state machine of `contract/states.md` section 1, and one row of ours. The same rows are in SQL
  * (`tasker_core.task_transition_rules`, which is what enforces them) and in docs/reference/states.md; a test compares all three.
  */
 export const TASK_STATES = [
@@ -55,7 +55,13 @@ export const TASK_TRANSITIONS: {
   },
   waiting_for_dependencies: { DependenciesReady: "evaluating_results", ...ALWAYS },
   waiting_for_retry: { RetryReady: "enqueuing_steps", ...ALWAYS },
-  blocked_by_failures: { GiveUp: "error", ManualResolution: "resolved_manually", ...ALWAYS },
+  blocked_by_failures: {
+    GiveUp: "error",
+    ManualResolution: "resolved_manually",
+    // Ours: an operator acted on the steps in error, and none is left.
+    FailuresCleared: "evaluating_results",
+    ...ALWAYS,
+  },
   complete: {},
   error: {},
   cancelled: {},

@@ -51,7 +51,12 @@ export class DeliveryBuilder {
     const lineages = await this.#lineages.of(claims);
     const sources = claims.map((claim) => this.#source(claim, lineages.get(claim.stepId)));
     await this.#cache.loadResults(sources.flatMap((source) => this.#missingResults(source)));
-    return sources.map((source) => this.#delivery(source));
+    // Whoever is leased for the first time has not yielded before.
+    const again = claims.filter((claim) => claim.token > 1).map((claim) => claim.stepId);
+    const checkpoints = await this.#cache.loadCheckpoints(again);
+    return sources.map((source) =>
+      this.#delivery(source, checkpoints.get(source.claim.stepId) ?? "null"),
+    );
   }
 
   #source(claim: ClaimedStep, lineage: StepLineage | undefined): Source {
@@ -72,7 +77,7 @@ export class DeliveryBuilder {
       .map(({ stepId }) => ({ stepId, epoch: task.dataEpoch }));
   }
 
-  #delivery(source: Source): StepDelivery {
+  #delivery(source: Source, checkpointJson: string): StepDelivery {
     const { claim, step, task, lineage } = source;
     const stepUuid = stepUuidOf(task.taskUuid, claim.stepId);
     // Taken now: by the time a handler starts, the cache may have let them go.
@@ -97,8 +102,9 @@ export class DeliveryBuilder {
       solo: claim.solo,
       traceparent: null,
       payload: textPayload(
-        () =>
-          `{"task":${task.json},"workflow_step":${workflowStepJson(source, stepUuid)},"dependency_results":{${results.join(",")}},"step_definition":${step.definitionJson}}`,
+        (checkpoint) =>
+          `{"task":${task.json},"workflow_step":${workflowStepJson(source, stepUuid, checkpoint)},"dependency_results":{${results.join(",")}},"step_definition":${step.definitionJson}}`,
+        checkpointJson,
       ),
     };
   }
@@ -112,7 +118,11 @@ export class DeliveryBuilder {
 }
 
 /** The step row as it was before the claim: on the n-th run attempts is n - 1 (`contract/wire-types.md` section 1). */
-function workflowStepJson({ claim, step, task, lineage }: Source, stepUuid: string): string {
+function workflowStepJson(
+  { claim, step, task, lineage }: Source,
+  stepUuid: string,
+  checkpointJson: string,
+): string {
   const row = {
     workflow_step_uuid: stepUuid,
     task_uuid: task.taskUuid,
@@ -128,9 +138,8 @@ function workflowStepJson({ claim, step, task, lineage }: Source, stepUuid: stri
     last_attempted_at: claim.lastAttemptedAt === null ? null : naiveTime(claim.lastAttemptedAt),
     backoff_request_seconds: claim.backoffSeconds,
     results: null,
-    checkpoint: null,
     created_at: naiveTime(claim.createdAt),
     updated_at: naiveTime(claim.lastAttemptedAt ?? claim.createdAt),
   };
-  return `${JSON.stringify(row).slice(0, -1)},"inputs":${lineage.inputsJson}}`;
+  return `${JSON.stringify(row).slice(0, -1)},"inputs":${lineage.inputsJson},"checkpoint":${checkpointJson}}`;
 }

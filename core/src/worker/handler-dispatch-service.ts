@@ -7,14 +7,20 @@ import {
   type StepExecution,
   toFfiStepEvent,
 } from "@tasker-core/sdk/host";
-import type { FfiDispatchChannel, StepDelivery, StepLost, StepOutcome } from "../channels/index.js";
+import type {
+  FfiDispatchChannel,
+  StepDelivery,
+  StepLost,
+  StepOutcome,
+  StepYield,
+} from "../channels/index.js";
 import { messageOf } from "../errors/index.js";
 import { MAX_RESULT_BYTES, outcomeOf, unreadableOutcome } from "./step-outcome.js";
 
 /** What the service needs of a dispatch channel. */
 export type DispatchSource = Pick<
   FfiDispatchChannel,
-  "pool" | "poll" | "complete" | "onArrival" | "onCancel"
+  "pool" | "poll" | "complete" | "checkpointYield" | "onArrival" | "onCancel"
 >;
 
 export interface HandlerDispatchOptions {
@@ -174,7 +180,7 @@ export class HandlerDispatchService {
     delivery: StepDelivery,
     cancellation: Cancellation,
     onAbandoned: (returned: Promise<void>) => void,
-  ): Promise<StepOutcome> {
+  ): Promise<StepOutcome | StepYield> {
     const { registry, log, cancelGraceMs, maxResultBytes } = this.#options;
     let event: FfiStepEvent;
     try {
@@ -193,9 +199,14 @@ export class HandlerDispatchService {
     return outcomeOf(delivery, execution, maxResultBytes ?? MAX_RESULT_BYTES);
   }
 
-  async #answer(delivery: StepDelivery, outcome: StepOutcome): Promise<void> {
+  async #answer(delivery: StepDelivery, outcome: StepOutcome | StepYield): Promise<void> {
     const { source, workerName, log } = this.#options;
     try {
+      if (outcome.outcome === "yield") {
+        // Waits until the checkpoint is stored: the slot is kept for the delivery with which the step goes on.
+        await source.checkpointYield(delivery.deliveryId, outcome, workerName);
+        return;
+      }
       const isAccepted = await source.complete(delivery.deliveryId, outcome, workerName);
       // Not accepted: answered before, by a stop or by the channel's own timeout.
       if (!isAccepted || outcome.outcome === "lost") return;

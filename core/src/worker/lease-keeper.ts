@@ -61,9 +61,9 @@ export class LeaseKeeper {
         if (asked === undefined || tokens.get(stepId) !== asked.token) continue;
         logger.warn(
           { step_id: stepId.toString() },
-          "the lease of a step was lost to another worker",
+          "a step was taken away: another worker has it, or an operator ended it",
         );
-        ledger.lost(stepId);
+        ledger.takeAway(stepId, "lease_lost");
       }
     }
   }

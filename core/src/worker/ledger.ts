@@ -1,8 +1,13 @@
 import type { FfiDispatchChannel } from "../channels/index.js";
 import type { HeldStep } from "../db/functions/index.js";
 
+/** Why a step is no longer this host's. */
+export type TakenAway = "lease_lost" | "task_cancelled";
+
 interface Entry {
   readonly token: number;
+  /** Taken away before its delivery was in a channel. */
+  readonly takenAway?: TakenAway;
   readonly delivery?: { readonly deliveryId: string; readonly channel: FfiDispatchChannel };
 }
 
@@ -16,7 +21,11 @@ export class Ledger {
 
   /** The step has been put into a channel as this delivery. */
   delivered(stepId: bigint, token: number, deliveryId: string, channel: FfiDispatchChannel): void {
+    const earlier = this.#entries.get(stepId);
     this.#entries.set(stepId, { token, delivery: { deliveryId, channel } });
+    if (earlier?.token === token && earlier.takenAway !== undefined) {
+      this.takeAway(stepId, earlier.takenAway);
+    }
   }
 
   /** Forgets a step, unless a newer lease on it was taken meanwhile. */
@@ -24,11 +33,19 @@ export class Ledger {
     if (this.#entries.get(stepId)?.token === token) this.#entries.delete(stepId);
   }
 
-  /** The lease is another worker's now: the handler is told to stop, and its answer will be stale. */
-  lost(stepId: bigint): void {
-    const delivery = this.#entries.get(stepId)?.delivery;
+  /**
+   * The step is another worker's now, or nobody's: its handler is told to stop, and its answer will be stale. One that is
+   * not in a channel yet is stopped when it gets there.
+   */
+  takeAway(stepId: bigint, reason: TakenAway): void {
+    const entry = this.#entries.get(stepId);
+    if (entry === undefined) return;
+    if (entry.delivery === undefined) {
+      this.#entries.set(stepId, { token: entry.token, takenAway: reason });
+      return;
+    }
     this.#entries.delete(stepId);
-    delivery?.channel.cancel(delivery.deliveryId, "lease_lost");
+    entry.delivery.channel.cancel(entry.delivery.deliveryId, reason);
   }
 
   get size(): number {

@@ -1,4 +1,4 @@
-import type { StepCompletion, StepFailure, StepSuccess } from "../channels/index.js";
+import type { StepCompletion, StepFailure, StepOutcome, StepSuccess } from "../channels/index.js";
 import {
   type ReleasedStep,
   releaseSteps,
@@ -12,6 +12,7 @@ import { ordinalOf } from "../model/index.js";
 import type { Logger } from "../observability/index.js";
 import type { Ledger } from "./ledger.js";
 import type { PoolSet } from "./pool-set.js";
+import type { ResultPlanner } from "./result-planner.js";
 import { reportOf } from "./step-report.js";
 import type { TaskCache } from "./task-cache.js";
 
@@ -21,6 +22,7 @@ export interface ResultWriterDeps {
   readonly ledger: Ledger;
   readonly registry: TemplateRegistry;
   readonly cache: TaskCache;
+  readonly planner: ResultPlanner;
   readonly logger: Logger;
   /** Sends reports to the database in one call. The caller owns room, timers, and what the call brings back. */
   readonly commit: (reports: readonly StepReport[]) => Promise<Committed>;
@@ -53,9 +55,9 @@ export class ResultWriter {
   }
 
   /** Resolves with the number of deliveries that were lost and given back. Never rejects. */
-  async write(batch: readonly StepCompletion[]): Promise<number> {
+  async write(batch: readonly StepCompletion<StepOutcome>[]): Promise<number> {
     const entries: Entry[] = [];
-    const losses: StepCompletion[] = [];
+    const losses: StepCompletion<StepOutcome>[] = [];
     for (const completion of batch) {
       const entry = this.#entryOf(completion);
       if (entry === undefined) losses.push(completion);
@@ -67,18 +69,33 @@ export class ResultWriter {
   }
 
   /** Undefined for a delivery that was lost and may run again. */
-  #entryOf(completion: StepCompletion): Entry | undefined {
+  #entryOf(completion: StepCompletion<StepOutcome>): Entry | undefined {
     const { outcome, delivery } = completion;
     const { pools, registry, cache } = this.#deps;
     if (outcome.outcome !== "lost") {
       pools.observe(delivery.pool, outcome.executionMs);
-      return entryWith(completion, outcome);
+      return this.#entryWith(completion, outcome);
     }
     const template = registry.get(cache.task(delivery.taskId)?.templateId ?? -1);
     const redeliver = template?.steps[ordinalOf(delivery.stepId)]?.redeliver ?? true;
     if (redeliver || outcome.reason === "drained") return undefined;
     const why = `${outcome.message}; the step is marked redeliver: false`;
-    return entryWith(completion, rejectedOutcome("worker_lost", why));
+    return this.#entryWith(completion, rejectedOutcome("worker_lost", why));
+  }
+
+  #entryWith(completion: StepCompletion<StepOutcome>, outcome: StepSuccess | StepFailure): Entry {
+    try {
+      const { outcome: kept, plan } =
+        outcome.outcome === "success"
+          ? this.#deps.planner.plan(completion.delivery, outcome)
+          : { outcome, plan: undefined };
+      const report = { ...reportOf(completion, kept), ...(plan === undefined ? {} : { plan }) };
+      return { completion, report, isReplacement: false };
+    } catch (error) {
+      const why = `The answer of step \`${completion.delivery.stepName}\` cannot be read: ${messageOf(error)}`;
+      const report = reportOf(completion, rejectedOutcome("invalid_result", why));
+      return { completion, report, isReplacement: true };
+    }
   }
 
   /** When the database blames the data of a batch, halves it until the culprit stands alone. */
@@ -164,16 +181,6 @@ function releasedStep({ delivery, outcome }: StepCompletion): ReleasedStep {
     isDeath: hasDied && outcome.alone,
     isSuspect: hasDied,
   };
-}
-
-function entryWith(completion: StepCompletion, outcome: StepSuccess | StepFailure): Entry {
-  try {
-    return { completion, report: reportOf(completion, outcome), isReplacement: false };
-  } catch (error) {
-    const why = `The answer of step \`${completion.delivery.stepName}\` cannot be read: ${messageOf(error)}`;
-    const report = reportOf(completion, rejectedOutcome("invalid_result", why));
-    return { completion, report, isReplacement: true };
-  }
 }
 
 function rejectedOutcome(errorType: string, message: string): StepFailure {

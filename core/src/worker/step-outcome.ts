@@ -1,5 +1,5 @@
-import type { StepExecution, StepFailed, StepSucceeded } from "@tasker-core/sdk/host";
-import type { StepDelivery, StepFailure, StepOutcome } from "../channels/index.js";
+import type { StepExecution, StepFailed, StepSucceeded, StepYielded } from "@tasker-core/sdk/host";
+import type { StepDelivery, StepFailure, StepOutcome, StepYield } from "../channels/index.js";
 
 /** A body over this many bytes is refused by every lane (BRIDGE section 4, `max_body`). */
 export const MAX_RESULT_BYTES = 64 * 1024 * 1024;
@@ -9,19 +9,14 @@ export function outcomeOf(
   delivery: StepDelivery,
   execution: StepExecution,
   maxResultBytes: number,
-): StepOutcome {
+): StepOutcome | StepYield {
   switch (execution.outcome) {
     case "success":
       return successOutcome(delivery, execution, maxResultBytes);
     case "failure":
       return failureOutcome(execution);
     case "checkpoint":
-      return statedFailure({
-        kind: "handler",
-        errorType: "checkpoint_error",
-        message: `Checkpoint yield failed: this worker's dispatch channel stores no checkpoints; return the result of step \`${delivery.stepName}\` in one go`,
-        executionMs: execution.executionMs,
-      });
+      return yieldOutcome(delivery, execution, maxResultBytes);
   }
 }
 
@@ -43,16 +38,37 @@ function successOutcome(
   const value = Buffer.from(execution.valueJson);
   const detail = execution.detailJson === null ? null : Buffer.from(execution.detailJson);
   const bytes = value.byteLength + (detail?.byteLength ?? 0);
-  if (bytes > maxResultBytes) {
-    return statedFailure({
-      kind: "payload_too_large",
-      errorType: "payload_too_large",
-      message: `Handler \`${delivery.callable}\` of step \`${delivery.stepName}\` returned ${bytes} bytes, at most ${maxResultBytes} can be stored: keep the data elsewhere and return where it is`,
-      executionMs: execution.executionMs,
-    });
-  }
+  if (bytes > maxResultBytes) return tooLarge(delivery, execution, bytes, maxResultBytes);
   const { resultKind, executionMs } = execution;
   return { outcome: "success", value, detail, executionMs, resultKind };
+}
+
+function yieldOutcome(
+  delivery: StepDelivery,
+  execution: StepYielded,
+  maxResultBytes: number,
+): StepFailure | StepYield {
+  const cursor = Buffer.from(execution.cursorJson);
+  const results = execution.accumulatedResultsJson;
+  const accumulatedResults = results === null ? null : Buffer.from(results);
+  const bytes = cursor.byteLength + (accumulatedResults?.byteLength ?? 0);
+  if (bytes > maxResultBytes) return tooLarge(delivery, execution, bytes, maxResultBytes);
+  const { itemsProcessed, executionMs } = execution;
+  return { outcome: "yield", cursor, itemsProcessed, accumulatedResults, executionMs };
+}
+
+function tooLarge(
+  delivery: StepDelivery,
+  { executionMs }: StepExecution,
+  bytes: number,
+  maxResultBytes: number,
+): StepFailure {
+  return statedFailure({
+    kind: "payload_too_large",
+    errorType: "payload_too_large",
+    message: `Handler \`${delivery.callable}\` of step \`${delivery.stepName}\` returned ${bytes} bytes, at most ${maxResultBytes} can be stored: keep the data elsewhere and return where it is`,
+    executionMs,
+  });
 }
 
 function failureOutcome(execution: StepFailed): StepFailure {

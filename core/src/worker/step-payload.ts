@@ -1,12 +1,18 @@
 import type { StepPayload, TaskSequenceStep } from "../channels/index.js";
 
-/** A payload over JSON text: encoded or parsed when first asked for. */
-export function textPayload(build: () => string): StepPayload {
+/**
+ * A payload over JSON text: encoded or parsed when first asked for.
+ * @param build the text around the JSON text of the step's checkpoint.
+ */
+export function textPayload(
+  build: (checkpointJson: string) => string,
+  checkpointJson: string,
+): StepPayload {
   let text: string | undefined;
   let bytes: Uint8Array | undefined;
   let value: TaskSequenceStep | undefined;
   const textOf = (): string => {
-    text ??= build();
+    text ??= build(checkpointJson);
     return text;
   };
   return {
@@ -19,5 +25,6 @@ export function textPayload(build: () => string): StepPayload {
       value ??= JSON.parse(textOf()) as TaskSequenceStep;
       return value;
     },
+    withCheckpoint: (replacement) => textPayload(build, replacement),
   };
 }

@@ -1,4 +1,4 @@
-import type { CompletionChannel } from "../channels/index.js";
+import type { CompletionChannel, StepCompletion } from "../channels/index.js";
 import {
   claimSteps,
   claimUnroutableSteps,
@@ -16,8 +16,10 @@ import type { Logger } from "../observability/index.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { Ledger } from "./ledger.js";
 import type { PoolSet } from "./pool-set.js";
+import type { ResultPlanner } from "./result-planner.js";
 import { type Committed, ResultWriter } from "./result-writer.js";
 import type { TaskCache } from "./task-cache.js";
+import { type Ended, type Yielded, YieldWriter } from "./yield-writer.js";
 
 export interface PumpSettings {
   /** Results per call at most. */
@@ -32,6 +34,8 @@ export interface PumpSettings {
   readonly leaseMs: number;
   readonly maxDeaths: number;
   readonly handlerWaitMs: number;
+  /** Entries of a step's checkpoint history to keep. */
+  readonly checkpointHistoryLimit: number;
 }
 
 export interface PumpDeps {
@@ -42,6 +46,7 @@ export interface PumpDeps {
   readonly dispatcher: Dispatcher;
   readonly registry: TemplateRegistry;
   readonly cache: TaskCache;
+  readonly planner: ResultPlanner;
   readonly workerId: number;
   readonly settings: PumpSettings;
   readonly logger: Logger;
@@ -67,6 +72,7 @@ export class StepPump {
   #nextTimerAt = 0;
   #nextPollAt = 0;
   readonly #writer: ResultWriter;
+  readonly #yields: YieldWriter;
   #ticks = 0;
   #scans = 0;
 
@@ -76,12 +82,14 @@ export class StepPump {
       ...deps,
       commit: (reports) => this.#tick(reports, performance.now() >= this.#nextTimerAt),
     });
+    this.#yields = new YieldWriter(deps);
   }
 
   get counts(): Readonly<
-    Record<"ticks" | "scans" | "committed" | "stale" | "rejected" | "released", number>
+    Record<"ticks" | "scans" | "committed" | "stale" | "rejected" | "released" | "yielded", number>
   > {
-    return { ticks: this.#ticks, scans: this.#scans, ...this.#writer.counts };
+    const { counts } = this.#writer;
+    return { ticks: this.#ticks, scans: this.#scans, ...counts, ...this.#yields.counts };
   }
 
   /** Called after the commit in which a task came to rest: complete, blocked_by_failures or error. */
@@ -144,7 +152,10 @@ export class StepPump {
     const { completions, settings, pools } = this.#deps;
     const batch = completions.takeAll(settings.batchSize);
     let hasWorked = batch.length > 0;
-    if ((await this.#writer.write(batch)) > 0) this.#isScanWanted = true;
+    const fromYields = await this.#yields.write(batch.filter(hasYielded));
+    if ((await this.#writer.write([...batch.filter(hasEnded), ...fromYields])) > 0) {
+      this.#isScanWanted = true;
+    }
     if (performance.now() >= this.#nextTimerAt) (await this.#tick([], true)).handOut();
     if (performance.now() >= this.#nextPollAt) await this.#poll();
     if (this.#isScanWanted && this.#isTakingWork && pools.hasRoom) {
@@ -281,6 +292,14 @@ export class StepPump {
   #namespaceIds(): number[] {
     return [...this.#deps.registry.namespaces().keys()];
   }
+}
+
+function hasYielded(completion: StepCompletion): completion is Yielded {
+  return completion.outcome.outcome === "yield";
+}
+
+function hasEnded(completion: StepCompletion): completion is Ended {
+  return !hasYielded(completion);
 }
 
 function sum(values: readonly number[]): number {

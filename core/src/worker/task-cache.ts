@@ -1,5 +1,11 @@
 import { LRUCache } from "lru-cache";
-import { type LoadedTask, loadResults, loadTasks } from "../db/functions/index.js";
+import {
+  type LoadedTask,
+  loadCheckpoints,
+  loadDataEpochs,
+  loadResults,
+  loadTasks,
+} from "../db/functions/index.js";
 import type { Queryable } from "../db/index.js";
 import type { RuntimeTemplate } from "../lifecycle/runtime-template.js";
 
@@ -71,11 +77,26 @@ export class TaskCache {
     this.#tasks.set(row.task_id, this.#cachedTask(row));
   }
 
+  /** Asks again whether results of these tasks, of all when none are named, were replaced by hand. */
+  async refreshEpochs(taskIds?: readonly bigint[]): Promise<void> {
+    const cached = (taskIds ?? [...this.#tasks.keys()]).filter((id) => this.#tasks.has(id));
+    if (cached.length === 0) return;
+    for (const [taskId, dataEpoch] of await loadDataEpochs(this.#db, cached)) {
+      const task = this.#tasks.get(taskId);
+      if (task !== undefined) this.#tasks.set(taskId, { ...task, dataEpoch });
+    }
+  }
+
   async loadResults(steps: readonly { stepId: bigint; epoch: number }[]): Promise<void> {
     if (steps.length === 0) return;
     const epochs = new Map(steps.map((step) => [step.stepId, step.epoch]));
     const bodies = await loadResults(this.#db, [...epochs.keys()]);
     for (const [stepId, body] of bodies) this.keepResult(stepId, epochs.get(stepId) ?? 0, body);
+  }
+
+  /** Stored progress of steps, by step id; not kept, every yield changes it. */
+  async loadCheckpoints(stepIds: readonly bigint[]): Promise<ReadonlyMap<bigint, string>> {
+    return stepIds.length === 0 ? new Map() : await loadCheckpoints(this.#db, stepIds);
   }
 
   #cachedTask(row: LoadedTask): CachedTask {

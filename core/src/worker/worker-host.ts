@@ -5,15 +5,18 @@ import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/
 import { type Pool, PumpLink } from "../db/index.js";
 import { ConfigError } from "../errors/index.js";
 import { WakeListener } from "../event-systems/wake-listener.js";
+import type { WakeMessage } from "../event-systems/wake-message.js";
 import { newUuid } from "../lib/uuid.js";
+import type { PlanLimits } from "../lifecycle/plans/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
 import { DeliveryBuilder } from "./delivery-builder.js";
 import { Dispatcher } from "./dispatcher.js";
 import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
 import { LeaseKeeper } from "./lease-keeper.js";
-import { Ledger } from "./ledger.js";
+import { Ledger, type TakenAway } from "./ledger.js";
 import { PoolSet } from "./pool-set.js";
+import { ResultPlanner } from "./result-planner.js";
 import { Lineages } from "./step-lineage.js";
 import { type PumpSettings, StepPump } from "./step-pump.js";
 import { TaskCache } from "./task-cache.js";
@@ -31,6 +34,7 @@ export interface WorkerSettings extends PumpSettings {
   readonly isListening: boolean;
   /** Which language runs a callable that several have, by callable. */
   readonly routes: Readonly<Record<string, string>>;
+  readonly plans: PlanLimits;
 }
 
 export interface WorkerHostOptions {
@@ -158,6 +162,7 @@ export class WorkerHost {
       dispatcher,
       registry,
       cache: this.cache,
+      planner: new ResultPlanner({ registry, cache: this.cache, limits: settings.plans, logger }),
       workerId: this.#workerId,
       settings,
       logger,
@@ -176,7 +181,11 @@ export class WorkerHost {
         url,
         workerId: this.#workerId,
         logger,
-        onWake: () => this.#pump?.requestScan(),
+        onMessage: (message) => this.#onMessage(message),
+        onListening: () => {
+          this.#pump?.requestScan();
+          this.#refreshEpochs();
+        },
       });
       await this.#listener.start();
     }
@@ -202,6 +211,30 @@ export class WorkerHost {
     }
     this.#ending.abort(new Error("the worker has stopped"));
     await Promise.all([this.link.close(), this.#leaseLink.close()]);
+  }
+
+  /** Steps were taken away by an operator; those that this host does not run are passed over. */
+  stopSteps(stepIds: readonly bigint[], reason: TakenAway): void {
+    for (const stepId of stepIds) this.ledger.takeAway(stepId, reason);
+  }
+
+  #onMessage(message: WakeMessage): void {
+    switch (message.kind) {
+      case "wake":
+        this.#pump?.requestScan();
+        return;
+      case "results_replaced":
+        this.#refreshEpochs(message.taskIds);
+        return;
+      default:
+        this.stopSteps(message.stepIds, message.kind);
+    }
+  }
+
+  #refreshEpochs(taskIds?: readonly bigint[]): void {
+    this.cache.refreshEpochs(taskIds).catch((error: unknown) => {
+      this.#options.logger.warn({ err: error }, "replaced results were not looked up");
+    });
   }
 
   #newLink(applicationName: string): PumpLink {

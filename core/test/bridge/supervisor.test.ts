@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { BridgeSupervisorOptions } from "../../src/bridge/index.js";
 import type { StepOutcome } from "../../src/channels/index.js";
 import { isTaskerError, messageOf } from "../../src/errors/index.js";
+import { textPayload } from "../../src/worker/step-payload.js";
 import { waitFor } from "../support/wait-for.js";
 import { buildPeerProgram } from "./fixtures/peer-program.js";
 import { BridgeRig, isAlive } from "./fixtures/rig.js";
@@ -69,9 +70,9 @@ describe("steps", () => {
 
   it("hands the event over byte for byte and the result back", async () => {
     const rig = await startedRig();
-    const bytes = Buffer.from('{"task":{"task":{"context":{"big":9007199254740993,"one":1.0}}}}');
-    const payload = { bytes: () => bytes, value: () => JSON.parse(bytes.toString()) };
-    expect(valueText(await rig.run({ payload }))).toBe(bytes.toString());
+    const event = '{"task":{"task":{"context":{"big":9007199254740993,"one":1.0}}}}';
+    const payload = textPayload(() => event, "null");
+    expect(valueText(await rig.run({ payload }))).toBe(event);
   });
 
   it("gives a failure with all that the handler said", async () => {
@@ -145,8 +146,8 @@ describe("bad answers cost one step", () => {
 
   it("an event larger than the process takes is not sent", async () => {
     const rig = await startedRig();
-    const bytes = Buffer.alloc(17 * 1024 * 1024, 0x20);
-    const outcome = await rig.run({ payload: { bytes: () => bytes, value: () => ({}) as never } });
+    const payload = textPayload(() => " ".repeat(17 * 1024 * 1024), "null");
+    const outcome = await rig.run({ payload });
     expect(outcome).toMatchObject({ kind: "payload_too_large", retryable: false });
   });
 
@@ -158,10 +159,55 @@ describe("bad answers cost one step", () => {
     expect(rig.pids).toEqual([pid]);
   });
 
-  it("a checkpoint yield fails its step instead of leaving it hanging", async () => {
+  it("a checkpoint yield is stored, acknowledged, and the step goes on with it", async () => {
     const rig = await startedRig();
     const outcome = await rig.run({ callable: "checkpoint" });
-    expect(outcome).toMatchObject({ outcome: "failure", errorType: "checkpoint_error" });
+    expect(JSON.parse(valueText(outcome))).toEqual({
+      checkpoint: { cursor: 1, items_processed: 1, accumulated_results: { sum: 1 } },
+      acks: [
+        { id: rig.yields[0]?.delivery.deliveryId, kind: "checkpoint", seq: 0, status: "committed" },
+      ],
+    });
+    expect(rig.yields).toHaveLength(1);
+    expect(rig.supervisor.metrics().inFlight).toBe(0);
+  });
+
+  it("a yielding step takes its own slot again, ahead of what waits", async () => {
+    const rig = await startedRig({}, "good", 1);
+    rig.hold();
+    const yielding = rig.offer({ callable: "checkpoint" });
+    await waitFor("the yield", () => rig.completions.size === 1);
+    const waiting = rig.offer({ callable: "echo" });
+    expect([rig.channel.queued.shared, rig.supervisor.freeSlots]).toEqual([1, 0]);
+    rig.release();
+    await Promise.all([yielding, waiting].map((delivery) => rig.outcomeOf(delivery)));
+    expect(rig.answers.map(({ delivery }) => delivery.callable)).toEqual(["checkpoint", "echo"]);
+  });
+
+  it("a yield whose lease has moved on is acknowledged as stale and frees its slot", async () => {
+    const rig = await startedRig();
+    rig.verdict = "stale";
+    rig.offer({ callable: "checkpoint" });
+    await waitFor("the yield", () => rig.yields.length === 1);
+    await waitFor("the slot", () => rig.supervisor.metrics().inFlight === 0);
+    expect(rig.channel.pendingCount).toBe(0);
+  });
+
+  it.each(["checkpoint_bad", "checkpoint_list"])("%s fails its step alone", async (callable) => {
+    const rig = await startedRig();
+    expect(await rig.run({ callable })).toMatchObject({
+      outcome: "failure",
+      kind: "invalid_result",
+      retryable: false,
+    });
+  });
+
+  it("a checkpoint that does not yield, or for an unknown delivery, is declined", async () => {
+    const rig = await startedRig();
+    expect(JSON.parse(valueText(await rig.run({ callable: "checkpoint_other" })))).toEqual([
+      "unsupported",
+      "unknown_delivery",
+    ]);
   });
 
   it("a process that talks nonsense is replaced", async () => {

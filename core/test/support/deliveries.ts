@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { StepDelivery } from "../../src/channels/index.js";
+import type { StepDelivery, StepPayload, TaskSequenceStep } from "../../src/channels/index.js";
 
 let count = 0n;
 
@@ -15,7 +15,6 @@ export function createDelivery(
     dependency_results: {},
     step_definition: { name: "step" },
   };
-  const bytes = Buffer.from(JSON.stringify(event));
   return {
     deliveryId: randomUUID(),
     taskId: 1n,
@@ -35,7 +34,19 @@ export function createDelivery(
     leaseMs: 30_000,
     solo: false,
     traceparent: null,
-    payload: { bytes: () => bytes, value: () => event },
+    payload: payloadOf(event),
     ...overrides,
+  };
+}
+
+function payloadOf(event: TaskSequenceStep): StepPayload {
+  const bytes = Buffer.from(JSON.stringify(event));
+  return {
+    bytes: () => bytes,
+    value: () => event,
+    withCheckpoint: (text) => {
+      const checkpoint: unknown = JSON.parse(text);
+      return payloadOf({ ...event, workflow_step: { ...event.workflow_step, checkpoint } });
+    },
   };
 }

@@ -1,4 +1,9 @@
-import { defineHandler, RetryableError, StepHandlerResult } from "@tasker-core/sdk";
+import {
+  defineHandler,
+  RetryableError,
+  type StepContext,
+  StepHandlerResult,
+} from "@tasker-core/sdk";
 import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
@@ -6,6 +11,8 @@ import {
   FfiDispatchChannel,
   type StepDelivery,
   type StepOutcome,
+  type StepSuccess,
+  type StepYield,
 } from "../../src/channels/index.js";
 import { systemClock } from "../../src/lib/clock.js";
 import { createDeferred } from "../../src/lib/deferred.js";
@@ -50,11 +57,13 @@ function start(options: Partial<HandlerDispatchOptions> = {}): void {
 
 function define(
   name: string,
-  fn: (args: { signal: AbortSignal; input: unknown }) => unknown,
+  fn: (args: { signal: AbortSignal; input: unknown; context: StepContext }) => unknown,
 ): void {
   registry.register(
     name,
-    defineHandler(name, {}, ({ signal, context }) => fn({ signal, input: context.inputData })),
+    defineHandler(name, {}, ({ signal, context }) =>
+      fn({ signal, input: context.inputData, context }),
+    ),
   );
 }
 
@@ -65,8 +74,8 @@ function offer(parts: DeliveryParts = {}): StepDelivery {
 }
 
 /** The next `count` outcomes, in order of completion. */
-async function outcomes(count: number): Promise<StepOutcome[]> {
-  const taken: StepOutcome[] = [];
+async function outcomes(count: number): Promise<(StepOutcome | StepYield)[]> {
+  const taken: (StepOutcome | StepYield)[] = [];
   await vi.waitFor(
     () => {
       taken.push(...completions.takeAll().map(({ outcome }) => outcome));
@@ -287,19 +296,50 @@ describe("HandlerDispatchService", () => {
     expect(await outcomes(6)).toHaveLength(6);
   });
 
-  it("refuses a result over the limit, and a checkpoint it cannot store", async () => {
-    define("big", () => ({ text: "x".repeat(2_000) }));
+  it("refuses results and checkpoints over the limit", async () => {
+    const big = { text: "x".repeat(2_000) };
+    define("big", () => big);
     define("yields", () =>
-      StepHandlerResult.success({ cursor: 5, items_processed: 5 }, { checkpoint_yield: true }),
+      StepHandlerResult.success(
+        { cursor: 5, items_processed: 5, accumulated_results: big },
+        { checkpoint_yield: true },
+      ),
     );
     start({ maxResultBytes: 1_000 });
     offer({ callable: "big" });
     offer({ callable: "yields" });
-    const taken = await outcomes(2);
-    expect(taken).toContainEqual(
-      expect.objectContaining({ kind: "payload_too_large", retryable: false }),
+    const refusal = expect.objectContaining({ kind: "payload_too_large", retryable: false });
+    expect(await outcomes(2)).toEqual([refusal, refusal]);
+  });
+
+  it("keeps the slot of a yielding step until the checkpoint is stored", async () => {
+    define("yields", ({ context }) =>
+      context.hasCheckpoint()
+        ? { from: context.checkpointCursor }
+        : StepHandlerResult.success(
+            { cursor: { id: 7 }, items_processed: 5, accumulated_results: { sum: 1.5 } },
+            { checkpoint_yield: true },
+          ),
     );
-    expect(taken).toContainEqual(expect.objectContaining({ errorType: "checkpoint_error" }));
+    define("echo", () => ({ ok: true }));
+    start({ maxConcurrent: 1 });
+    const yielding = offer({ callable: "yields" });
+    offer({ callable: "echo" });
+    await vi.waitFor(() => expect(completions.size).toBe(1));
+    const [completion] = completions.takeAll();
+    expect(completion?.outcome).toMatchObject({ outcome: "yield", itemsProcessed: 5 });
+    expect([channel.pendingCount, channel.queued.shared]).toEqual([2, 1]);
+
+    const next = {
+      ...yielding,
+      deliveryId: "goes-on",
+      payload: yielding.payload.withCheckpoint('{"cursor":{"id":7},"items_processed":5}'),
+    };
+    expect(channel.resume(yielding.deliveryId, next)).toBe(true);
+    completion?.settled("committed");
+    const [first, second] = await outcomes(2);
+    expect(text((first as StepSuccess).value)).toEqual({ from: { id: 7 } });
+    expect(text((second as StepSuccess).value)).toEqual({ ok: true });
   });
 
   it("answers everything once and gives every slot back, whatever handlers do", async () => {

@@ -167,3 +167,39 @@ class Checkpoint(StepHandler):
                 {"checkpoint_yield": True, "batch_worker": True},
             )
         return self.success({"yields": done, "accumulated": context.accumulated_results})
+
+
+class Items(StepHandler):
+    """Adds up the items 1..`items`, yielding after every `every`; each chunk takes `ms`. The first attempt fails at
+    cursor `fail_at`. Says where its chunks began and what became of numbers on the way."""
+
+    handler_name = "reference.items"
+
+    def call(self, context: StepContext) -> StepHandlerResult:
+        items = context.get_input_or("items", 10)
+        start = context.checkpoint_cursor or 0
+        done = context.accumulated_results or {
+            "sum": 0,
+            "starts": [],
+            "big": 9007199254740993,
+            "weight": 3.0,
+        }
+        if start == context.get_input("fail_at") and context.retry_count == 0:
+            raise RetryableError(f"interrupted at item {start}")
+        if context.wait_cancelled(context.get_input_or("ms", 0) / 1000):
+            raise asyncio.CancelledError
+        end = min(start + context.get_input_or("every", 3), items)
+        done["sum"] += sum(range(start + 1, end + 1))
+        done["starts"].append(start)
+        if end < items:
+            return StepHandlerResult.success(
+                {
+                    "type": "checkpoint_yield",
+                    "cursor": end,
+                    "items_processed": end,
+                    "accumulated_results": done,
+                },
+                {"checkpoint_yield": True, "batch_worker": True},
+            )
+        kinds = {"retry_count": context.retry_count, "is_float": type(done["weight"]) is float}
+        return self.success({**done, **kinds})

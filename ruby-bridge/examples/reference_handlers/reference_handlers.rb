@@ -90,4 +90,27 @@ module ReferenceHandlers
 
     {yields: done, accumulated: context.accumulated_results}
   end
+
+  # {items: number, every: number, ms: number, fail_at: cursor}; adds up the items 1 to `items`, yielding after every
+  # `every`; the first attempt fails at `fail_at`. Says where its chunks began and what became of numbers on the way.
+  ItemsHandler = step_handler('reference.items') do |context:|
+    items = context.get_input_or('items', 10)
+    start = context.checkpoint_cursor || 0
+    done = (context.accumulated_results || {sum: 0, starts: [], big: 9_007_199_254_740_993, weight: 3.0}).to_h.transform_keys(&:to_sym)
+    if start == context.get_input('fail_at') && context.retry_count.zero?
+      raise TaskerCore::RetryableError, "interrupted at item #{start}"
+    end
+    raise TaskerCore::RetryableError, 'cancelled' if context.wait_cancelled(context.get_input_or('ms', 0) / 1000.0)
+
+    finish = [start + context.get_input_or('every', 3), items].min
+    done[:sum] += ((start + 1)..finish).sum
+    done[:starts] += [start]
+    if finish < items
+      next TaskerCore::Types::StepHandlerCallResult.checkpoint_yield(
+        cursor: finish, items_processed: finish, accumulated_results: done
+      )
+    end
+
+    {**done, retry_count: context.retry_count, is_float: done[:weight].is_a?(Float)}
+  end
 end

@@ -154,3 +154,48 @@ test("two decisions that share a convergence count each parent once", async () =
   const joined = await host.tick(second.claims);
   expect(joined.claims.map((claim) => claim.templateOrdinal)).toEqual([4]);
 });
+
+test("a step from the start may get a child later: before it is done it counts, after it does not", async () => {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  const host = await new SqlHost(database.pool).register([[], [], [0, 1]], {
+    steps: { 0: { children: [] }, 1: { children: [], late_children: true }, 2: later },
+  });
+  const plan = { steps: [2], workers: [], edges: [edge(0, 2), edge(1, 2)] };
+
+  const early = await host.create(1);
+  const [decision, prepare] = early.claims;
+  expect((await host.tick([decision as never], { plan })).claims).toEqual([]);
+  const prepared = await host.tick([prepare as never]);
+  expect(prepared.claims.map((claim) => claim.templateOrdinal)).toEqual([2]);
+
+  const late = await host.create(1);
+  const [decides, prepares] = late.claims;
+  await host.tick([prepares as never]);
+  const decided = await host.tick([decides as never], { plan });
+  expect(decided.claims.map((claim) => claim.templateOrdinal)).toEqual([2]);
+});
+
+test("a late edge made while its parent's result is on the way is not lost", async () => {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  const [one, two] = await Promise.all([1, 2].map(() => openPumpConnection(database.url)));
+  if (one === undefined || two === undefined) throw new Error("no connections");
+  const host = await new SqlHost(one).register([[], [], [0, 1]], {
+    steps: { 0: { children: [] }, 1: { children: [], late_children: true }, 2: later },
+  });
+  const created = await host.create(1);
+  const [decision, prepare] = created.claims;
+  const other = new SqlHost(two);
+  other.templateId = host.templateId;
+  other.namespaceId = host.namespaceId;
+  await other.join(["work"]);
+
+  await one.query("begin");
+  const plan = { steps: [2], workers: [], edges: [edge(0, 2), edge(1, 2)] };
+  await host.tick([decision as never], { plan });
+  // The second tick has read the edges before the first commits, and waits for the parent's row.
+  const waiting = other.tick([prepare as never]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await one.query("commit");
+  expect((await waiting).claims.map((claim) => claim.templateOrdinal)).toEqual([2]);
+  await Promise.all([one.close(), two.close()]);
+});

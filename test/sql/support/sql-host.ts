@@ -29,6 +29,7 @@ export interface StepOverrides {
   readonly initial?: boolean;
   readonly pending_dependencies?: number;
   readonly children?: readonly number[];
+  readonly late_children?: boolean;
 }
 
 /** A fused host reduced to its SQL calls: what TypeScript decides is decided by the test instead. */
@@ -68,6 +69,7 @@ export class SqlHost {
       backoff_multiplier: 2,
       backoff_jitter: 0,
       inputs: null,
+      late_children: false,
       ...options.steps?.[ordinal],
     }));
     const payload = {

@@ -35,6 +35,8 @@ export const engineTables = {
     cache_bytes: integer(1_048_576, MANY, 67_108_864),
     /** Repairs steps that are enqueued without a message. */
     reconcile_interval_seconds: integer(1, 3600, 30),
+    /** Entries of a step's checkpoint history to keep, the newest. */
+    checkpoint_history_limit: integer(1, 100_000, 100),
   }),
   logging: table({
     level: choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),

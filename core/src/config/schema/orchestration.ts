@@ -57,6 +57,8 @@ export const orchestration = table({
     max_parallel_batches: integer(1, 1000, 50),
     default_batch_size: integer(1, 100_000, 1000),
     checkpoint_stall_minutes: integer(1, 1440, 15),
+    /** A plan with more workers fails its step. */
+    max_workers_per_batch: integer(1, 100_000, 10_000),
   }),
   mpsc_channels: table({
     command_processor: table({ command_buffer_size: integer(10, 1_000_000, 5000) }),

@@ -1,4 +1,23 @@
 export {
+  type ClosedTask,
+  type CloseTasksInput,
+  cancelTasks,
+  completeStepManually,
+  findStepIds,
+  type OperatorNote,
+  resetStepForRetry,
+  resolveStepManually,
+  resolveTasks,
+  type StepActionInput,
+  type StepActionResult,
+} from "./actions.js";
+export {
+  type CheckpointInput,
+  type CheckpointReport,
+  checkpointSteps,
+  loadCheckpoints,
+} from "./checkpoint.js";
+export {
   type ClaimInput,
   claimSteps,
   claimUnroutableSteps,
@@ -17,6 +36,7 @@ export {
   type DynamicAncestor,
   type LoadedTask,
   type LoadedTemplate,
+  loadDataEpochs,
   loadDynamicAncestors,
   loadDynamicSteps,
   loadResults,

@@ -1,4 +1,4 @@
-import type { StepDelivery, TaskSequenceStep } from "../../../src/channels/index.js";
+import type { StepDelivery, StepPayload, TaskSequenceStep } from "../../../src/channels/index.js";
 
 let count = 0;
 
@@ -46,6 +46,18 @@ export function delivery(parts: DeliveryParts = {}): StepDelivery {
     leaseMs: 60_000,
     solo: parts.solo ?? false,
     traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    payload: { bytes: () => Buffer.from(JSON.stringify(value())), value },
+    payload: payloadOf(value),
+  };
+}
+
+function payloadOf(value: () => TaskSequenceStep): StepPayload {
+  return {
+    bytes: () => Buffer.from(JSON.stringify(value())),
+    value,
+    withCheckpoint: (text) => {
+      const checkpoint: unknown = JSON.parse(text);
+      const step = { ...value().workflow_step, checkpoint };
+      return payloadOf(() => ({ ...value(), workflow_step: step }));
+    },
   };
 }

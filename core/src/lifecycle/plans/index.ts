@@ -1,0 +1,11 @@
+export type {
+  EdgeName,
+  ExpansionPlan,
+  NodeRef,
+  PlanLimits,
+  PlannedEdge,
+  PlannedStep,
+  PlannedWorker,
+  PlanResult,
+} from "./plan.js";
+export { planFor } from "./plan-for.js";
