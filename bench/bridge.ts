@@ -140,6 +140,8 @@ class Driver {
     const id = `01890a5d-ac96-774b-bcce-${String(this.#nextId++).padStart(12, "0")}`;
     return {
       deliveryId: id,
+      templateId: 1,
+      templateOrdinal: 0,
       taskId: 1n,
       stepId: 1n,
       leaseToken: 1n,

@@ -5,6 +5,7 @@ import type { Config } from "./config/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
 import { createDeferred } from "./lib/deferred.js";
 import {
+  type ActingHost,
   type ManualCompletion,
   OperatorActions,
   type OperatorRemark,
@@ -68,13 +69,7 @@ export class Engine {
     });
     this.#operator = new OperatorActions({
       pool: this.pool,
-      host: () => ({
-        workerId: this.worker.workerId,
-        stopSteps: (stepIds, reason) => this.worker.stopSteps(stepIds, reason),
-        onTaskRested: (taskId, state) => this.#watcher.rested(taskId, state),
-        onStepsQueued: () => this.worker.pump.requestScan(),
-        onResultReplaced: (taskId) => this.worker.cache.refreshEpochs([taskId]),
-      }),
+      host: () => (this.worker.isRunning ? this.#actingHost() : undefined),
     });
   }
 
@@ -135,7 +130,11 @@ export class Engine {
     const template = await this.templates.find(request.namespace, request.name, request.version);
     const reply = createDeferred<CreatedTask>();
     if (this.#requests === undefined) throw new Error("the engine has not been started");
-    await this.#requests.send({ task: newTask(request, template), template, reply });
+    await this.#requests.send({
+      task: newTask(request, template, this.#onMismatch()),
+      template,
+      reply,
+    });
     return await reply.promise;
   }
 
@@ -198,6 +197,21 @@ export class Engine {
     await this.pool.close();
   }
 
+  #actingHost(): ActingHost {
+    const { worker } = this;
+    return {
+      workerId: worker.workerId,
+      stopSteps: (stepIds, reason) => worker.stopSteps(stepIds, reason),
+      onTaskRested: (taskId, state) => this.#watcher.rested(taskId, state),
+      onStepsQueued: () => worker.pump.requestScan(),
+      onResultReplaced: (taskId) => worker.cache.refreshEpochs([taskId]),
+    };
+  }
+
+  #onMismatch(): "refuse" | "accept" {
+    return this.#options.config.compatibility.profile === "default" ? "refuse" : "accept";
+  }
+
   #initializer(): TaskInitializer {
     const { worker } = this;
     return new TaskInitializer({
@@ -235,6 +249,7 @@ function workerSettings(config: Config): WorkerSettings {
     drainTimeoutMs: config.orchestration.shutdown_timeout_ms,
     isListening: mode !== "PollingOnly",
     routes: config.worker.routes,
+    enforceResultSchemas: config.compatibility.profile === "default",
     plans: {
       decisionsEnabled: config.orchestration.decision_points.enabled,
       maxStepsPerDecision: config.orchestration.decision_points.max_steps_per_decision,

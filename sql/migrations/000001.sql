@@ -1048,8 +1048,8 @@ $$;
 
 -- 0312_function_touched.sql
 -- purpose: the children of steps: one entry per (step, child), aligned. Template edges never change and are read without
---          a lock. Edges made at run time mostly start at steps made at run time, before those can run; where one may
---          start at a step that exists from the start, `late` is true and the caller reads again with the step locked.
+--          a lock. Where a later plan may give a step another child (it was made at run time itself, or has children that
+--          are), `late` is true and the caller reads again with the step locked.
 create function tasker_core._children_of(
   p_step_ids bigint[], out parents bigint[], out children bigint[], out late boolean
 )
@@ -1065,7 +1065,7 @@ begin
   from tasker_core.steps s where s.step_id = any(p_step_ids);
   select coalesce(array_agg(x.step_id) filter (where x.child_id is not null), '{}'),
     coalesce(array_agg(x.child_id) filter (where x.child_id is not null), '{}'),
-    array_agg(distinct x.step_id) filter (where not x.initial or x.late_children), coalesce(bool_or(x.late_children), false)
+    array_agg(distinct x.step_id) filter (where not x.initial or x.late_children), coalesce(bool_or(not x.initial or x.late_children), false)
   into parents, children, v_dynamic, late
   from (
     select s.step_id, (s.template).initial, (s.template).late_children, (s.step_id & ~1048575::bigint) | c as child_id
@@ -1167,17 +1167,17 @@ declare
   v_template bigint;
   v_namespace_id integer;
   v_next integer;
-  v_named bigint[];
+  v_named bigint[] := '{}';
   v_created integer;
+  v_taken_name text;
   v_from bigint[];
   v_to bigint[];
   v_names text[];
   v_satisfied bigint[];
   v_children bigint[];
   v_counts integer[];
-  v_rows tasker_core.steps[];
 begin
-  steps := '{}'; task_ids := '{}'; created := '{}';
+  task_ids := '{}'; created := '{}';
   for v_step_id, v_plan in
     select k.key::bigint, k.value from json_each(p_plans) k where k.key::bigint = any(p_completed) order by 1
   loop
@@ -1199,6 +1199,14 @@ begin
       returning 1
     )
     select count(*) into v_created from made;
+    -- Two analyzers may use one worker template; a class 22 error makes the host fail this step alone.
+    select s.name into v_taken_name from tasker_core.steps s
+    where s.step_id >= v_base and s.step_id < v_base + 1048576
+      and s.name = any(array(select w ->> 'name' from json_array_elements(v_plan -> 'workers') w))
+    limit 1;
+    if found then
+      raise exception 'a batch worker named % exists in this task already', v_taken_name using errcode = '22023';
+    end if;
     insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
       max_attempts, retryable, created_at, updated_at, name, inputs, failure_tolerated)
     select v_base + v_next + w.n - 1, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
@@ -1238,15 +1246,16 @@ begin
       pending_dependencies = s.pending_dependencies + v_counts[width_bucket(s.step_id, v_children)]
     where s.step_id = any(v_children) and s.state = 'pending';
 
-    v_named := array(
+    v_named := v_named || array(
       select v_base + o.value::integer from json_array_elements_text(v_plan -> 'steps') o
       union all
       select v_base + v_next + n from generate_series(0, json_array_length(v_plan -> 'workers') - 1) n);
-    select array_agg(s order by s.step_id) into v_rows from tasker_core.steps s where s.step_id = any(v_named);
-    steps := steps || v_rows;
     task_ids := task_ids || v_task_id;
     created := created || (v_created + json_array_length(v_plan -> 'workers'));
   end loop;
+  -- Once, at the end: two plans may name one step.
+  select coalesce(array_agg(s order by s.step_id), '{}') into steps
+  from tasker_core.steps s where s.step_id = any(v_named);
 end $$;
 
 -- The steps that plans name and that may exist already, edges' parents included: to be locked before the tasks are.
@@ -2508,8 +2517,9 @@ declare
   v_step tasker_core.steps;
   v_from_task tasker_core.task_state;
   v_to tasker_core.step_state;
-  v_satisfied boolean;
+  v_change integer;
   v_children bigint[];
+  v_edges integer[];
   v_task record;
 begin
   -- lock
@@ -2563,13 +2573,20 @@ begin
     values (p_step_id, v_step.lease_token + 1, v_now, 0, true, false, 0, p_body);
   end if;
 
-  -- change: dependents. Counted anew rather than decremented: the step may enter the satisfied set, leave it (a
-  -- tolerated failure that is reset) or stay in it.
-  v_satisfied := v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated);
-  if v_satisfied <> (v_to in ('complete', 'resolved_manually')) then
-    select c.children into v_children from tasker_core._children_of(array[p_step_id]) c;
+  -- change: dependents, when the step enters the satisfied set, or leaves it (a tolerated failure that is reset)
+  v_change := (v_to = 'pending')::integer - 1;
+  if v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated) then
+    v_change := v_change + 1;
+  end if;
+  if v_change <> 0 then
+    select array_agg(x.child_id order by x.child_id), array_agg(x.n order by x.child_id) into v_children, v_edges
+    from (
+      select e.child_id, count(*)::integer as n
+      from tasker_core._children_of(array[p_step_id]) c, unnest(c.children) e(child_id) group by e.child_id
+    ) x;
     update tasker_core.steps s set
-      pending_dependencies = tasker_core._unsatisfied_parents(s.step_id, s.template_step_id), updated_at = v_now
+      pending_dependencies = s.pending_dependencies + v_change * v_edges[width_bucket(s.step_id, v_children)],
+      updated_at = v_now
     where s.step_id = any(v_children) and s.state = 'pending';
   end if;
 
@@ -2741,7 +2758,9 @@ select md5('result:' || sr.step_id || ':' || sr.token)::uuid as workflow_step_re
   sr.recorded_at at time zone 'UTC' as updated_at
 from tasker_core.step_results sr
 join tasker_core.task_requests r on r.task_id = sr.step_id >> 20
-left join tasker_core.workers w on w.worker_id = sr.worker_id;
+left join tasker_core.workers w on w.worker_id = sr.worker_id
+-- A result given by hand is no worker's submission.
+where sr.worker_id <> 0;
 
 -- 0510_function_execution_context.sql
 -- purpose: counts and derived status of a task (contract/states.md section 4), from its steps; and the same from the

@@ -1,6 +1,6 @@
 -- purpose: the children of steps: one entry per (step, child), aligned. Template edges never change and are read without
---          a lock. Edges made at run time mostly start at steps made at run time, before those can run; where one may
---          start at a step that exists from the start, `late` is true and the caller reads again with the step locked.
+--          a lock. Where a later plan may give a step another child (it was made at run time itself, or has children that
+--          are), `late` is true and the caller reads again with the step locked.
 create function tasker_core._children_of(
   p_step_ids bigint[], out parents bigint[], out children bigint[], out late boolean
 )
@@ -16,7 +16,7 @@ begin
   from tasker_core.steps s where s.step_id = any(p_step_ids);
   select coalesce(array_agg(x.step_id) filter (where x.child_id is not null), '{}'),
     coalesce(array_agg(x.child_id) filter (where x.child_id is not null), '{}'),
-    array_agg(distinct x.step_id) filter (where not x.initial or x.late_children), coalesce(bool_or(x.late_children), false)
+    array_agg(distinct x.step_id) filter (where not x.initial or x.late_children), coalesce(bool_or(not x.initial or x.late_children), false)
   into parents, children, v_dynamic, late
   from (
     select s.step_id, (s.template).initial, (s.template).late_children, (s.step_id & ~1048575::bigint) | c as child_id

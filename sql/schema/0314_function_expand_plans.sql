@@ -18,17 +18,17 @@ declare
   v_template bigint;
   v_namespace_id integer;
   v_next integer;
-  v_named bigint[];
+  v_named bigint[] := '{}';
   v_created integer;
+  v_taken_name text;
   v_from bigint[];
   v_to bigint[];
   v_names text[];
   v_satisfied bigint[];
   v_children bigint[];
   v_counts integer[];
-  v_rows tasker_core.steps[];
 begin
-  steps := '{}'; task_ids := '{}'; created := '{}';
+  task_ids := '{}'; created := '{}';
   for v_step_id, v_plan in
     select k.key::bigint, k.value from json_each(p_plans) k where k.key::bigint = any(p_completed) order by 1
   loop
@@ -50,6 +50,14 @@ begin
       returning 1
     )
     select count(*) into v_created from made;
+    -- Two analyzers may use one worker template; a class 22 error makes the host fail this step alone.
+    select s.name into v_taken_name from tasker_core.steps s
+    where s.step_id >= v_base and s.step_id < v_base + 1048576
+      and s.name = any(array(select w ->> 'name' from json_array_elements(v_plan -> 'workers') w))
+    limit 1;
+    if found then
+      raise exception 'a batch worker named % exists in this task already', v_taken_name using errcode = '22023';
+    end if;
     insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
       max_attempts, retryable, created_at, updated_at, name, inputs, failure_tolerated)
     select v_base + v_next + w.n - 1, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
@@ -89,15 +97,16 @@ begin
       pending_dependencies = s.pending_dependencies + v_counts[width_bucket(s.step_id, v_children)]
     where s.step_id = any(v_children) and s.state = 'pending';
 
-    v_named := array(
+    v_named := v_named || array(
       select v_base + o.value::integer from json_array_elements_text(v_plan -> 'steps') o
       union all
       select v_base + v_next + n from generate_series(0, json_array_length(v_plan -> 'workers') - 1) n);
-    select array_agg(s order by s.step_id) into v_rows from tasker_core.steps s where s.step_id = any(v_named);
-    steps := steps || v_rows;
     task_ids := task_ids || v_task_id;
     created := created || (v_created + json_array_length(v_plan -> 'workers'));
   end loop;
+  -- Once, at the end: two plans may name one step.
+  select coalesce(array_agg(s order by s.step_id), '{}') into steps
+  from tasker_core.steps s where s.step_id = any(v_named);
 end $$;
 
 -- The steps that plans name and that may exist already, edges' parents included: to be locked before the tasks are.

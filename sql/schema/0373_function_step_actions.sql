@@ -25,8 +25,9 @@ declare
   v_step tasker_core.steps;
   v_from_task tasker_core.task_state;
   v_to tasker_core.step_state;
-  v_satisfied boolean;
+  v_change integer;
   v_children bigint[];
+  v_edges integer[];
   v_task record;
 begin
   -- lock
@@ -80,13 +81,20 @@ begin
     values (p_step_id, v_step.lease_token + 1, v_now, 0, true, false, 0, p_body);
   end if;
 
-  -- change: dependents. Counted anew rather than decremented: the step may enter the satisfied set, leave it (a
-  -- tolerated failure that is reset) or stay in it.
-  v_satisfied := v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated);
-  if v_satisfied <> (v_to in ('complete', 'resolved_manually')) then
-    select c.children into v_children from tasker_core._children_of(array[p_step_id]) c;
+  -- change: dependents, when the step enters the satisfied set, or leaves it (a tolerated failure that is reset)
+  v_change := (v_to = 'pending')::integer - 1;
+  if v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated) then
+    v_change := v_change + 1;
+  end if;
+  if v_change <> 0 then
+    select array_agg(x.child_id order by x.child_id), array_agg(x.n order by x.child_id) into v_children, v_edges
+    from (
+      select e.child_id, count(*)::integer as n
+      from tasker_core._children_of(array[p_step_id]) c, unnest(c.children) e(child_id) group by e.child_id
+    ) x;
     update tasker_core.steps s set
-      pending_dependencies = tasker_core._unsatisfied_parents(s.step_id, s.template_step_id), updated_at = v_now
+      pending_dependencies = s.pending_dependencies + v_change * v_edges[width_bucket(s.step_id, v_children)],
+      updated_at = v_now
     where s.step_id = any(v_children) and s.state = 'pending';
   end if;
 

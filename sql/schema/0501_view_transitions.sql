@@ -47,4 +47,6 @@ select md5('result:' || sr.step_id || ':' || sr.token)::uuid as workflow_step_re
   sr.recorded_at at time zone 'UTC' as updated_at
 from tasker_core.step_results sr
 join tasker_core.task_requests r on r.task_id = sr.step_id >> 20
-left join tasker_core.workers w on w.worker_id = sr.worker_id;
+left join tasker_core.workers w on w.worker_id = sr.worker_id
+-- A result given by hand is no worker's submission.
+where sr.worker_id <> 0;

@@ -6,7 +6,10 @@ export interface PendingDelivery {
   readonly offeredAtMs: number;
   /** Its step has just yielded and goes on with this delivery. */
   readonly isContinued: boolean;
-  /** `queued`: nobody has it. `held`: a consumer does. `answering`: its answer waits for room in the sink. */
+  /**
+   * `queued`: nobody has it. `held`: a consumer does. `answering`: its answer waits for room in the sink, or its
+   * checkpoint for the database.
+   */
   state: "queued" | "held" | "answering";
   /** Without an answer by then the delivery is given up. */
   deadlineMs: number;

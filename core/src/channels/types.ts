@@ -32,6 +32,9 @@ export interface StepDelivery {
   /** UUIDv7, new for each dispatch; the contract's `event_id`. */
   readonly deliveryId: string;
   readonly taskId: bigint;
+  /** Revision of the template, and the step's place in it; batch workers have that of their template step. */
+  readonly templateId: number;
+  readonly templateOrdinal: number;
   readonly stepId: bigint;
   /** The fence: a completion is accepted only while the step row still carries this token. */
   readonly leaseToken: bigint;

@@ -61,8 +61,8 @@ export interface ActingHost {
 
 export interface OperatorActionsDeps {
   readonly pool: Pool;
-  /** Absent for a command line, which runs nothing. */
-  readonly host?: () => ActingHost;
+  /** Absent for a command line, which runs nothing; undefined while the host does not run. */
+  readonly host?: () => ActingHost | undefined;
 }
 
 type StepAction = "reset" | "resolve" | "complete";
@@ -141,7 +141,7 @@ export class OperatorActions {
   }
 
   #note({ actor = "operator", reason }: OperatorRemark) {
-    return { actor, reason: reason ?? null, workerId: this.#deps.host?.().workerId ?? null };
+    return { actor, reason: reason ?? null, workerId: this.#deps.host?.()?.workerId ?? null };
   }
 
   async #close(
@@ -159,7 +159,7 @@ export class OperatorActions {
     const { fromState } = closed;
     if (!closed.wasClosed) throw finalTask(taskUuid, fromState, event);
     this.#stopHere(closed, "task_cancelled");
-    this.#deps.host?.().onTaskRested(taskId, state);
+    this.#deps.host?.()?.onTaskRested(taskId, state);
     return { taskUuid, fromState, state, runningSteps: closed.running.length };
   }
 
@@ -174,7 +174,7 @@ export class OperatorActions {
     const result = await withTransaction(this.#deps.pool, (db) => call(db, stepId));
     if (result.outcome === "step_not_found") throw stepNotFound(taskUuid, stepUuid);
     if (result.outcome !== "done") throw refusal(action, taskUuid, stepUuid, result);
-    if (action === "complete") await this.#deps.host?.().onResultReplaced(taskId);
+    if (action === "complete") await this.#deps.host?.()?.onResultReplaced(taskId);
     await this.#after(taskId, stepId, result);
     const { fromState, toState, fromTaskState, taskState, queued: queuedSteps } = result;
     return { taskUuid, stepUuid, fromState, toState, fromTaskState, taskState, queuedSteps };

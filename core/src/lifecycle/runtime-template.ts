@@ -11,6 +11,7 @@ import {
   templateToJson,
   transitiveAncestors,
 } from "../model/index.js";
+import { compileSchema, type SchemaCheck } from "./json-schema.js";
 
 /** Global retry settings that every step of a template is registered with. */
 export interface BackoffSettings {
@@ -29,6 +30,8 @@ export interface RuntimeStep {
   readonly method: string | null;
   readonly initialization: JsonObject;
   readonly batchConfig: BatchConfig | null;
+  /** Null: any JSON value is a result. */
+  readonly resultCheck: SchemaCheck | null;
   readonly maxAttempts: number;
   readonly retryable: boolean;
   readonly timeoutMs: number | null;
@@ -50,6 +53,8 @@ export interface RuntimeTemplate {
   readonly name: string;
   readonly version: string;
   readonly identityStrategy: IdentityStrategy;
+  /** Null: any context will do. */
+  readonly inputCheck: SchemaCheck | null;
   /** By ordinal, which is a topological order. */
   readonly steps: readonly RuntimeStep[];
   /** The template's own edges by ordinal, whether their steps are created at the start or not. */
@@ -112,6 +117,7 @@ export function runtimeTemplate(payload: string, ids: TemplateIds): RuntimeTempl
     name: string;
     version: string;
     identity_strategy: IdentityStrategy;
+    configuration: { readonly input_schema?: JsonObject | null };
     steps: readonly StoredStep[];
   };
   const graph = stepGraph(
@@ -129,6 +135,7 @@ export function runtimeTemplate(payload: string, ids: TemplateIds): RuntimeTempl
     name: parsed.name,
     version: parsed.version,
     identityStrategy: parsed.identity_strategy,
+    inputCheck: checkOf(parsed.configuration.input_schema, `input_schema of ${parsed.name}`),
     steps: parsed.steps.map((step) => runtimeStep(step, ids)),
     graph,
     ancestorsOf: (ordinal) => {
@@ -161,6 +168,7 @@ interface StoredStep {
 interface StoredDefinition {
   readonly handler: { readonly initialization: JsonObject };
   readonly batch_config: BatchConfig | null;
+  readonly result_schema?: JsonObject | null;
 }
 
 function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
@@ -173,6 +181,7 @@ function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
     method: step.method,
     initialization: step.definition.handler.initialization,
     batchConfig: step.definition.batch_config,
+    resultCheck: checkOf(step.definition.result_schema, `result_schema of step ${step.name}`),
     maxAttempts: step.max_attempts,
     retryable: step.retryable,
     timeoutMs: step.timeout_ms,
@@ -182,4 +191,8 @@ function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
     definitionJson: stringifyJson(step.definition),
     inputsJson: stringifyJson(step.inputs),
   };
+}
+
+function checkOf(schema: JsonObject | null | undefined, where: string): SchemaCheck | null {
+  return schema === null || schema === undefined ? null : compileSchema(schema, where);
 }

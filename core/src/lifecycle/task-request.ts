@@ -34,14 +34,23 @@ export class JsonText {
 
 /**
  * Turns a request into the row to create.
- * @throws StateError TASK_REQUEST_INVALID when the context is not a JSON object, or a key is missing that the
- *   template's identity strategy needs
+ * @param onMismatch `accept` under the compatibility profile: a context need not match the template's `input_schema`
+ * @throws StateError TASK_REQUEST_INVALID when the context is not a JSON object or does not match the schema, or a key
+ *   is missing that the template's identity strategy needs
  */
-export function newTask(request: TaskRequest, template: RuntimeTemplate): NewTask {
+export function newTask(
+  request: TaskRequest,
+  template: RuntimeTemplate,
+  onMismatch: "refuse" | "accept" = "refuse",
+): NewTask {
   const taskUuid = newUuid();
   const contextText =
     request.context instanceof JsonText ? request.context.text : JSON.stringify(request.context);
   const context = readContext(contextText, request);
+  const problems = template.inputCheck?.problemsOf(JSON.parse(contextText)) ?? [];
+  if (problems.length > 0 && onMismatch === "refuse") {
+    throw invalid(request, `context does not match input_schema: ${problems.join("; ")}`);
+  }
   return {
     taskUuid,
     templateId: template.templateId,

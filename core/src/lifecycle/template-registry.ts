@@ -10,6 +10,8 @@ import {
   runtimeTemplate,
 } from "./runtime-template.js";
 
+const UNREGISTERED = { templateId: 0, namespaceId: 0, namedTaskUuid: "", namedStepUuids: [] };
+
 /** Registered templates: what this process registered itself, and what it met in the database. */
 export class TemplateRegistry {
   readonly #pool: Pool;
@@ -20,9 +22,14 @@ export class TemplateRegistry {
     this.#pool = pool;
   }
 
-  /** Registers or refreshes a template; tasks created from now on use this revision. */
+  /**
+   * Registers or refreshes a template; tasks created from now on use this revision.
+   * @throws StateError TEMPLATE_INVALID when one of its schemas cannot be compiled
+   */
   async register(template: CompiledTemplate, backoff: BackoffSettings): Promise<RuntimeTemplate> {
     const payload = registrationPayload(template, backoff);
+    // Reads its schemas: a broken one is refused before anything is stored.
+    runtimeTemplate(payload, UNREGISTERED);
     const uuids = Array.from({ length: template.steps.length + 2 }, newUuid);
     const { templateId } = await registerTemplate(this.#pool, payload, uuids);
     const [loaded] = await this.#load([templateId]);

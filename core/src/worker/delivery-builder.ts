@@ -85,6 +85,8 @@ export class DeliveryBuilder {
     return {
       deliveryId: newUuid(),
       taskId: claim.taskId,
+      templateId: claim.templateId,
+      templateOrdinal: claim.templateOrdinal,
       stepId: claim.stepId,
       leaseToken: BigInt(claim.token),
       taskUuid: task.taskUuid,

@@ -7,13 +7,11 @@ import {
   planFor,
 } from "../lifecycle/plans/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
-import { ordinalOf } from "../model/index.js";
 import type { Logger } from "../observability/index.js";
-import type { TaskCache } from "./task-cache.js";
 
 export interface ResultPlannerDeps {
   readonly registry: TemplateRegistry;
-  readonly cache: TaskCache;
+  readonly enforceSchemas: boolean;
   readonly limits: PlanLimits;
   readonly logger: Logger;
 }
@@ -26,8 +24,8 @@ export interface PlannedResult {
 }
 
 /**
- * Reads what the results of decisions and batch analyzers call for, before they are stored: an impossible plan is the
- * step's own failure. The template decides which results are looked into; all others stay unread bytes.
+ * Looks into results before they are stored, where the template says so: a result that does not match its schema, or
+ * that calls for steps which cannot be created, is the step's own failure. All others stay unread bytes.
  */
 export class ResultPlanner {
   readonly #deps: ResultPlannerDeps;
@@ -37,13 +35,20 @@ export class ResultPlanner {
   }
 
   plan(delivery: StepDelivery, outcome: StepSuccess): PlannedResult {
-    const { registry, cache, limits, logger } = this.#deps;
-    const template = registry.get(cache.task(delivery.taskId)?.templateId ?? -1);
-    const step = template?.steps[ordinalOf(delivery.stepId)];
-    if (template === undefined || step === undefined) return { outcome };
-    if (step.type !== "decision" && step.type !== "batchable") return { outcome };
+    const { registry, limits, logger } = this.#deps;
+    const template = registry.get(delivery.templateId);
+    const step = template?.steps[delivery.templateOrdinal];
+    if (template === undefined || step === undefined) {
+      throw new Error(`template revision ${delivery.templateId} is not loaded`);
+    }
+    const creates = step.type === "decision" || step.type === "batchable";
+    if (!creates && step.resultCheck === null) return { outcome };
 
-    const value = parseJson(Buffer.from(outcome.value).toString("utf8"));
+    const text = Buffer.from(outcome.value).toString("utf8");
+    const mismatch = this.#mismatch(delivery, step.resultCheck?.problemsOf(JSON.parse(text)) ?? []);
+    if (mismatch !== null) return { outcome: failed(outcome, "invalid_result", mismatch) };
+    if (!creates) return { outcome };
+    const value = parseJson(text);
     const result = planFor(template, step.ordinal, value, limits);
     switch (result.kind) {
       case "none":
@@ -57,18 +62,33 @@ export class ResultPlanner {
       case "expand":
         return { outcome, plan: encodePlan(result.plan) };
       case "impossible":
-        return { outcome: impossiblePlan(delivery, outcome, result.reason) };
+        return {
+          outcome: failed(
+            outcome,
+            "invalid_plan",
+            `Step \`${delivery.stepName}\` asks for steps that cannot be created: ${result.reason}`,
+          ),
+        };
     }
+  }
+
+  /** What is wrong with the result, or null when nothing is or nobody minds. */
+  #mismatch(delivery: StepDelivery, problems: readonly string[]): string | null {
+    if (problems.length === 0) return null;
+    const message = `The result of step \`${delivery.stepName}\` does not match its result_schema: ${problems.join("; ")}`;
+    if (this.#deps.enforceSchemas) return message;
+    this.#deps.logger.warn({ step_uuid: delivery.stepUuid }, message);
+    return null;
   }
 }
 
-function impossiblePlan(delivery: StepDelivery, outcome: StepSuccess, reason: string): StepFailure {
+function failed(outcome: StepSuccess, errorType: string, message: string): StepFailure {
   return {
     outcome: "failure",
     kind: "invalid_result",
-    errorType: "invalid_plan",
+    errorType,
     errorCode: null,
-    message: `Step \`${delivery.stepName}\` asks for steps that cannot be created: ${reason}`,
+    message,
     retryable: false,
     retryAfterMs: null,
     statusCode: null,

@@ -8,7 +8,6 @@ import {
 import { isDataError, type PumpLink } from "../db/index.js";
 import { messageOf } from "../errors/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
-import { ordinalOf } from "../model/index.js";
 import type { Logger } from "../observability/index.js";
 import type { Ledger } from "./ledger.js";
 import type { PoolSet } from "./pool-set.js";
@@ -71,13 +70,13 @@ export class ResultWriter {
   /** Undefined for a delivery that was lost and may run again. */
   #entryOf(completion: StepCompletion<StepOutcome>): Entry | undefined {
     const { outcome, delivery } = completion;
-    const { pools, registry, cache } = this.#deps;
+    const { pools, registry } = this.#deps;
     if (outcome.outcome !== "lost") {
       pools.observe(delivery.pool, outcome.executionMs);
       return this.#entryWith(completion, outcome);
     }
-    const template = registry.get(cache.task(delivery.taskId)?.templateId ?? -1);
-    const redeliver = template?.steps[ordinalOf(delivery.stepId)]?.redeliver ?? true;
+    const step = registry.get(delivery.templateId)?.steps[delivery.templateOrdinal];
+    const redeliver = step?.redeliver ?? true;
     if (redeliver || outcome.reason === "drained") return undefined;
     const why = `${outcome.message}; the step is marked redeliver: false`;
     return this.#entryWith(completion, rejectedOutcome("worker_lost", why));

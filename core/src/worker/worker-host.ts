@@ -35,6 +35,8 @@ export interface WorkerSettings extends PumpSettings {
   /** Which language runs a callable that several have, by callable. */
   readonly routes: Readonly<Record<string, string>>;
   readonly plans: PlanLimits;
+  /** False under the compatibility profile: a result that does not match its schema is only warned about. */
+  readonly enforceResultSchemas: boolean;
 }
 
 export interface WorkerHostOptions {
@@ -100,6 +102,10 @@ export class WorkerHost {
     return this.#workerId;
   }
 
+  get isRunning(): boolean {
+    return this.#pump !== undefined;
+  }
+
   get pump(): StepPump {
     if (this.#pump === undefined) throw new Error("the worker host has not been started");
     return this.#pump;
@@ -162,7 +168,12 @@ export class WorkerHost {
       dispatcher,
       registry,
       cache: this.cache,
-      planner: new ResultPlanner({ registry, cache: this.cache, limits: settings.plans, logger }),
+      planner: new ResultPlanner({
+        registry,
+        limits: settings.plans,
+        enforceSchemas: settings.enforceResultSchemas,
+        logger,
+      }),
       workerId: this.#workerId,
       settings,
       logger,

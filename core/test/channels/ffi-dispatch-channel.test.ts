@@ -3,7 +3,9 @@ import {
   CompletionChannel,
   FfiDispatchChannel,
   type StepCompletion,
+  type StepDelivery,
   type StepSuccess,
+  type StepYield,
 } from "../../src/channels/index.js";
 import { isTaskerError } from "../../src/errors/index.js";
 import { createDelivery } from "../support/deliveries.js";
@@ -15,6 +17,14 @@ const success: StepSuccess = {
   detail: null,
   executionMs: 1,
   resultKind: "success",
+};
+
+const progress: StepYield = {
+  outcome: "yield",
+  cursor: Buffer.from("3"),
+  itemsProcessed: 3,
+  accumulatedResults: null,
+  executionMs: 1,
 };
 
 let clock: ManualClock;
@@ -146,6 +156,104 @@ describe("complete", () => {
     await expect(refused).rejects.toSatisfy((error) => isTaskerError(error, "CHANNEL_CLOSED"));
     expect(channel.isHeld(delivery.deliveryId)).toBe(true);
     expect(channel.held()).toEqual([delivery]);
+  });
+});
+
+describe("checkpointYield", () => {
+  function yielded(overrides: Parameters<typeof createDelivery>[0] = {}) {
+    const delivery = offered(overrides);
+    channel.poll();
+    const verdict = channel.checkpointYield(delivery.deliveryId, progress, "w");
+    const [completion] = completions.takeAll();
+    return { delivery, verdict, completion: completion as StepCompletion };
+  }
+
+  /** The delivery with which a yielded step goes on. */
+  function after(delivery: StepDelivery): StepDelivery {
+    return { ...delivery, deliveryId: `${delivery.deliveryId}-next` };
+  }
+
+  it("keeps its place until the database has decided", async () => {
+    const { delivery, verdict, completion } = yielded();
+    expect(completion.outcome).toBe(progress);
+    expect([channel.free, channel.pendingCount, channel.held()]).toEqual([3, 1, [delivery]]);
+    expect(channel.isHeld(delivery.deliveryId)).toBe(false);
+    completion.settled("stale");
+    expect(await verdict).toBe("stale");
+    expect([channel.pendingCount, channel.held()]).toEqual([0, []]);
+  });
+
+  it("goes on in its own place when the channel is full, ahead of what waits", async () => {
+    const { delivery, verdict, completion } = yielded();
+    const waiting = [offered(), offered(), offered()];
+    expect(channel.free).toBe(0);
+    let arrivals = 0;
+    channel.onArrival(() => arrivals++);
+    const next = after(delivery);
+    expect(channel.resume(delivery.deliveryId, next)).toBe(true);
+    completion.settled("committed");
+    expect(await verdict).toBe("committed");
+    expect([arrivals, channel.pendingCount]).toEqual([1, 4]);
+    expect([channel.poll(), channel.poll()]).toEqual([next, waiting[0]]);
+    expect(await channel.complete(next.deliveryId, success, "w")).toBe(true);
+  });
+
+  it("goes on alone when it ran alone", () => {
+    const { delivery } = yielded({ solo: true });
+    const next = after(delivery);
+    channel.resume(delivery.deliveryId, next);
+    expect(channel.poll("shared")).toBeUndefined();
+    expect(channel.poll("solo")).toBe(next);
+  });
+
+  it("counts for nothing when the delivery is not held", async () => {
+    const queued = offered();
+    expect(await channel.checkpointYield(queued.deliveryId, progress, "w")).toBe("stale");
+    expect(await channel.checkpointYield("unknown", progress, "w")).toBe("stale");
+    channel.poll();
+    await channel.complete(queued.deliveryId, success, "w");
+    expect(await channel.checkpointYield(queued.deliveryId, progress, "w")).toBe("stale");
+    expect(channel.resume("unknown", createDelivery())).toBe(false);
+    expect(outcomes()).toEqual([success]);
+  });
+
+  it("is one answer: neither a second one, a timeout nor a loss comes after it", async () => {
+    const { delivery } = yielded({ timeoutMs: 1000 });
+    expect(await channel.complete(delivery.deliveryId, success, "w")).toBe(false);
+    expect(await channel.checkpointYield(delivery.deliveryId, progress, "w")).toBe("stale");
+    clock.advance(60_000);
+    expect(await channel.cleanupTimeouts()).toBe(0);
+    await channel.lose([delivery.deliveryId], { alone: true, message: "gone", workerName: "w" });
+    expect(outcomes()).toEqual([]);
+  });
+
+  it("has a deadline of its own for the delivery with which it goes on", async () => {
+    const { delivery } = yielded({ timeoutMs: 1000 });
+    clock.advance(20_000);
+    channel.resume(delivery.deliveryId, after(delivery));
+    clock.advance(30_999);
+    expect(await channel.cleanupTimeouts()).toBe(0);
+    clock.advance(1);
+    expect(await channel.cleanupTimeouts()).toBe(1);
+  });
+
+  it("is still held when the sink refused it", async () => {
+    const delivery = offered();
+    channel.poll();
+    completions.close();
+    const refused = channel.checkpointYield(delivery.deliveryId, progress, "w");
+    await expect(refused).rejects.toSatisfy((error) => isTaskerError(error, "CHANNEL_CLOSED"));
+    expect(channel.isHeld(delivery.deliveryId)).toBe(true);
+  });
+
+  it("is stored while the channel drains, and goes on elsewhere", async () => {
+    const { delivery, verdict, completion } = yielded();
+    const drained = channel.drain(AbortSignal.timeout(5000));
+    expect(channel.resume(delivery.deliveryId, after(delivery))).toBe(false);
+    completion.settled("committed");
+    expect(await verdict).toBe("committed");
+    await drained;
+    expect(channel.pendingCount).toBe(0);
   });
 });
 

@@ -17,6 +17,8 @@ export function createDelivery(
   };
   return {
     deliveryId: randomUUID(),
+    templateId: 1,
+    templateOrdinal: 0,
     taskId: 1n,
     stepId: count,
     leaseToken: count,

@@ -221,3 +221,65 @@ test("a step that does not exist is said not to", async () => {
   expect(result).toEqual({ outcome: "step_not_found" });
   expect(await stepRow(host, at(taskId, 77).stepId)).toBeUndefined();
 });
+
+test("a tolerated failure that is reset keeps its dependents waiting again", async () => {
+  const { taskId, claims } = await branches();
+  const join = at(taskId, 5).stepId;
+  const pending = async () => (await stepRow(host, join))?.pending_dependencies;
+  await database.pool.query(
+    "update tasker_core.steps set failure_tolerated = true where step_id = $1",
+    [at(taskId, 1).stepId.toString()],
+  );
+  await host.tick(claims.slice(0, 1), { verdict: 2 });
+  expect(await pending()).toBe(3);
+  expect(await host.taskState(taskId)).toBe("evaluating_results");
+
+  const reset = await resetStepForRetry(database.pool, at(taskId, 1));
+  expect(reset).toMatchObject({ taskState: "steps_in_process", queued: 1 });
+  expect(await pending()).toBe(4);
+  await host.tick(claims.slice(1));
+  const { rested } = await host.finish(await host.claim());
+  expect(rested).toEqual([{ taskId, state: "complete" }]);
+});
+
+test("cancelled steps keep nobody from completing, unless nothing was done at all", async () => {
+  const { rows } = await database.pool.query<{ some: string; none: string }>(
+    `select tasker_core._next_task_state('evaluating_results', 3, 2, 1, 0, 0, false)::text as some,
+       tasker_core._next_task_state('evaluating_results', 3, 0, 3, 0, 0, false)::text as none`,
+  );
+  expect(rows).toEqual([{ some: "complete", none: "waiting_for_dependencies" }]);
+});
+
+test("results given by hand are no submissions of workers", async () => {
+  const { taskId } = await branches();
+  await completeStepManually(database.pool, { ...at(taskId, 1), body: "{}" });
+  const { rows } = await database.pool.query<{ submitted: bigint; stored: bigint }>(
+    `select (select count(*) from tasker.workflow_step_result_audit a
+        join tasker_core.task_requests r using (task_uuid) where r.task_id = $1) as submitted,
+       (select count(*) from tasker_core.step_results where step_id >> 20 = $1) as stored`,
+    [taskId.toString()],
+  );
+  expect(rows).toEqual([{ submitted: 1n, stored: 2n }]);
+});
+
+test("a task of five thousand steps goes on from, and is cancelled in, one call each", async () => {
+  const wide: Shape = [[], ...Array.from({ length: 5_000 }, () => [0])];
+  const own = await new SqlHost(database.pool).register(wide);
+  const created = await own.create(1);
+  const taskId = created.created[0]?.taskId as bigint;
+
+  const resolvedAt = performance.now();
+  const resolved = await resolveStepManually(database.pool, at(taskId, 0));
+  const resolveMs = performance.now() - resolvedAt;
+  expect(resolved).toMatchObject({ taskState: "steps_in_process", queued: 5_000 });
+  const { claims } = await own.claim({ limit: 1_000 });
+
+  const cancelledAt = performance.now();
+  const [closed] = await cancelTasks(database.pool, { ...NOTE, taskIds: [taskId] });
+  const cancelMs = performance.now() - cancelledAt;
+  expect(closed?.running).toHaveLength(1_000);
+  // About 0.2 s and 0.1 s: far from what a statement per step would take.
+  expect(Math.max(resolveMs, cancelMs)).toBeLessThan(10_000);
+  const late = await own.tick(claims.slice(0, 3));
+  expect(late.verdicts.map((verdict) => verdict.status)).toEqual(["stale", "stale", "stale"]);
+});

@@ -199,3 +199,74 @@ test("a late edge made while its parent's result is on the way is not lost", asy
   expect((await waiting).claims.map((claim) => claim.templateOrdinal)).toEqual([2]);
   await Promise.all([one.close(), two.close()]);
 });
+
+test("a child given to a step made at run time, while that step's result is on the way, is not lost", async () => {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  const [one, two] = await Promise.all([1, 2].map(() => openPumpConnection(database.url)));
+  if (one === undefined || two === undefined) throw new Error("no connections");
+  // 0 and 1 decide; 0 creates 2, then 1 gives the running 2 a child.
+  const host = await new SqlHost(one).register([[], [], [0], [1, 2]], {
+    steps: { 0: { children: [] }, 1: { children: [] }, 2: later, 3: later },
+  });
+  const created = await host.create(1);
+  const [first, second] = created.claims;
+  const running = await host.tick([first as never], {
+    plan: { steps: [2], workers: [], edges: [edge(0, 2)] },
+  });
+  const other = new SqlHost(two);
+  other.templateId = host.templateId;
+  other.namespaceId = host.namespaceId;
+  await other.join(["work"]);
+
+  await one.query("begin");
+  const plan = { steps: [2, 3], workers: [], edges: [edge(1, 3), edge(2, 3)] };
+  await host.tick([second as never], { plan });
+  const waiting = other.tick(running.claims);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await one.query("commit");
+  expect((await waiting).claims.map((claim) => claim.templateOrdinal)).toEqual([3]);
+  await Promise.all([one.close(), two.close()]);
+});
+
+test("two plans of one batch that name the same steps send each of them once, to its own callable", async () => {
+  const later = { initial: false, pending_dependencies: 0, children: [] };
+  const host = await new SqlHost(database.pool).register([[], [], [0, 1], [0, 1], [0, 1]], {
+    steps: {
+      0: { children: [] },
+      1: { children: [] },
+      2: { ...later, callable: "a" },
+      3: { ...later, callable: "b" },
+      4: { ...later, callable: "c" },
+    },
+  });
+  await host.join(["work", "a", "b", "c"]);
+  const created = await host.create(1);
+  const plan = { steps: [2, 3, 4], workers: [], edges: [2, 3, 4].map((to) => edge(0, to)) };
+  const decided = await host.tick(created.claims, { plan });
+  expect(decided.claims.map((claim) => claim.templateOrdinal)).toEqual([2, 3, 4]);
+  const { rows } = await database.pool.query<{ same: boolean }>(
+    `select bool_and((q.headers ->> 'callable')::integer = s.callable_id) as same
+     from pgmq.q_worker_shapes_queue q join tasker_core.steps s on s.message_id = q.msg_id
+     where s.step_id >> 20 = $1`,
+    [created.created[0]?.taskId.toString()],
+  );
+  expect(rows).toEqual([{ same: true }]);
+});
+
+test("a second batch with the same worker names is refused, and only its own step fails", async () => {
+  const host = await batchHost();
+  const created = await host.create(1);
+  await host.tick(created.claims, { plan: batchPlan(2, false) });
+  const taskId = created.created[0]?.taskId as bigint;
+  await database.pool.query(
+    `update tasker_core.steps set state = 'in_progress', lease_token = 9, leased_until = now() + interval '1 minute'
+     where step_id = $1`,
+    [(taskId << 20n).toString()],
+  );
+  const again = host.tick([{ stepId: taskId << 20n, token: 9 }], { plan: batchPlan(2, false) });
+  await expect(again).rejects.toMatchObject({ code: "22023" });
+  await database.pool.query(
+    "update tasker_core.steps set state = 'complete', leased_until = null where step_id = $1",
+    [(taskId << 20n).toString()],
+  );
+});

@@ -29,6 +29,8 @@ export function delivery(parts: DeliveryParts = {}): StepDelivery {
   const value = parts.value ?? (() => step);
   return {
     deliveryId: `d${count}`,
+    templateId: 1,
+    templateOrdinal: 0,
     taskId: 1n,
     stepId: BigInt(count),
     leaseToken: 1n,
