@@ -31,6 +31,8 @@ export interface TestEngineOptions {
   readonly parsedTemplates?: readonly TaskTemplate[];
   readonly handlers?: Readonly<Record<string, StepHandlerClass>>;
   readonly languages?: readonly (keyof typeof REFERENCE_HANDLERS)[];
+  /** Folders of handlers instead of the reference handlers, by language. */
+  readonly handlerFolders?: Partial<Record<keyof typeof REFERENCE_HANDLERS, string>>;
   readonly configure?: (config: Config) => void;
 }
 
@@ -111,6 +113,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   for (const [name, handler] of Object.entries(options.handlers ?? {}))
     registry.register(name, handler);
   const languages = options.languages ?? [];
+  const folders = { ...REFERENCE_HANDLERS, ...options.handlerFolders };
   const engine = new Engine({
     databaseUrl: options.databaseUrl,
     config,
@@ -123,8 +126,8 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     bridges: await bridgeLanguages({
       config,
       paths: {
-        python: languages.includes("python") ? [REFERENCE_HANDLERS.python] : [],
-        ruby: languages.includes("ruby") ? [REFERENCE_HANDLERS.ruby] : [],
+        python: languages.includes("python") ? [folders.python] : [],
+        ruby: languages.includes("ruby") ? [folders.ruby] : [],
       },
       env: process.env,
       workingDirectory: process.cwd(),
