@@ -19,6 +19,7 @@ import { TemplateRegistry } from "./lifecycle/template-registry.js";
 import { compileTemplate, type TaskTemplate } from "./model/index.js";
 import type { Logger } from "./observability/index.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
+import { OrchestratorHost } from "./worker/orchestrator-host.js";
 import { WorkerHost, type WorkerSettings } from "./worker/worker-host.js";
 
 export interface EngineOptions {
@@ -33,9 +34,18 @@ export interface EngineOptions {
   readonly bridges?: readonly BridgeLanguage[];
   /** Bring the schema up to date first. */
   readonly migrate?: boolean;
+  /** Default `all`. */
+  readonly role?: EngineRole;
 }
 
-/** A fused host: orchestrator and worker in one process. The composition root of the system. */
+/**
+ * `all`: orchestrator and worker in one process, the shortest way for a result. `server`: settles results and creates
+ * tasks, runs no steps. `worker`: runs steps and hands their results to the servers through the queues. Any number of
+ * each on one database; the audit trail is the same.
+ */
+export type EngineRole = "all" | "server" | "worker";
+
+/** A host in one of the roles. The composition root of the system. */
 export class Engine {
   readonly pool: Pool;
   readonly templates: TemplateRegistry;
@@ -65,6 +75,7 @@ export class Engine {
             },
       bridges: options.bridges ?? [],
       settings: workerSettings(config),
+      mode: this.#role === "all" ? "fused" : "split",
       logger,
     });
     this.#operator = new OperatorActions({
@@ -81,6 +92,7 @@ export class Engine {
       await assertSchemaUsable(this.pool);
       for (const template of this.#options.templates) await this.register(template);
       this.#parts.register(this.worker);
+      if (this.#role === "server") this.#parts.register(this.#orchestrator());
       await this.#parts.start();
       this.worker.pump.onTaskRested(({ taskId, state }) => this.#watcher.rested(taskId, state));
       this.#requests = new TaskRequestActor(
@@ -97,6 +109,7 @@ export class Engine {
       await this.stop().catch(() => undefined); // the first error is the one to report
       throw error;
     }
+    if (this.#role === "server") return;
     for (const callable of this.worker.unservedCallables()) {
       logger.warn({ callable }, `no handler of this worker answers to ${callable}`);
     }
@@ -206,6 +219,21 @@ export class Engine {
       onStepsQueued: () => worker.pump.requestScan(),
       onResultReplaced: (taskId) => worker.cache.refreshEpochs([taskId]),
     };
+  }
+
+  get #role(): EngineRole {
+    return this.#options.role ?? "all";
+  }
+
+  #orchestrator(): OrchestratorHost {
+    return new OrchestratorHost({
+      url: this.#options.databaseUrl,
+      pool: this.pool,
+      namespaceIds: () => [...this.templates.namespaces().keys()],
+      settings: workerSettings(this.#options.config),
+      logger: this.#options.logger,
+      onTaskRested: ({ taskId, state }) => this.#watcher.rested(taskId, state),
+    });
   }
 
   #onMismatch(): "refuse" | "accept" {

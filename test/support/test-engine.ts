@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { StepHandlerClass } from "@tasker-core/sdk/host";
 import { HandlerRegistry } from "@tasker-core/sdk/host";
-import { Engine } from "../../core/src/bootstrap.js";
+import { Engine, type EngineRole } from "../../core/src/bootstrap.js";
 import { type Config, defaultConfig } from "../../core/src/config/index.js";
 import type { TaskTemplate } from "../../core/src/model/index.js";
 import { createLogger } from "../../core/src/observability/index.js";
@@ -34,6 +34,7 @@ export interface TestEngineOptions {
   /** Folders of handlers instead of the reference handlers, by language. */
   readonly handlerFolders?: Partial<Record<keyof typeof REFERENCE_HANDLERS, string>>;
   readonly configure?: (config: Config) => void;
+  readonly role?: EngineRole;
 }
 
 export interface StepReading {
@@ -116,6 +117,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   const folders = { ...REFERENCE_HANDLERS, ...options.handlerFolders };
   const engine = new Engine({
     databaseUrl: options.databaseUrl,
+    ...(options.role === undefined ? {} : { role: options.role }),
     config,
     logger: createLogger({ level: "silent" }),
     templates: [

@@ -4,6 +4,7 @@ import {
   claimUnroutableSteps,
   markWorkerIdle,
   type StepReport,
+  submitStepResults,
   type TickOutcome,
   tick,
   wakeIdleWorkers,
@@ -15,6 +16,7 @@ import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { Ledger } from "./ledger.js";
+import { ORCHESTRATION } from "./orchestrator-loop.js";
 import type { PoolSet } from "./pool-set.js";
 import type { ResultPlanner } from "./result-planner.js";
 import { type Committed, ResultWriter } from "./result-writer.js";
@@ -38,7 +40,14 @@ export interface PumpSettings {
   readonly checkpointHistoryLimit: number;
 }
 
+/**
+ * `fused`: results are settled in the call that stores them. `split`: they are stored and handed to the orchestrators,
+ * other processes on the same database.
+ */
+export type PumpMode = "fused" | "split";
+
 export interface PumpDeps {
+  readonly mode: PumpMode;
   readonly link: PumpLink;
   readonly completions: CompletionChannel;
   readonly pools: PoolSet;
@@ -80,8 +89,13 @@ export class StepPump {
     this.#deps = deps;
     this.#writer = new ResultWriter({
       ...deps,
-      commit: (reports) => this.#tick(reports, performance.now() >= this.#nextTimerAt),
+      commit: (reports) =>
+        deps.mode === "split"
+          ? this.#submit(reports)
+          : this.#tick(reports, performance.now() >= this.#nextTimerAt),
     });
+    // In split mode due retries are the orchestrators' business.
+    if (deps.mode === "split") this.#nextTimerAt = Number.POSITIVE_INFINITY;
     this.#yields = new YieldWriter(deps);
   }
 
@@ -208,6 +222,13 @@ export class StepPump {
     await link.call((db) => markWorkerIdle(db, workerId, namespaces));
   }
 
+  async #submit(reports: readonly StepReport[]): Promise<Committed> {
+    const { link, workerId } = this.#deps;
+    this.#ticks += 1;
+    const outcome = await link.call((db) => submitStepResults(db, workerId, reports));
+    return { outcome, handOut: () => void this.#wakeOthers([ORCHESTRATION]) };
+  }
+
   /** One commit: results in, what they made ready out, due retries woken. */
   async #tick(reports: readonly StepReport[], isTimerDue: boolean): Promise<Committed> {
     const { link, pools, workerId, settings } = this.#deps;
@@ -275,15 +296,15 @@ export class StepPump {
     }
     if (outcome.queued > 0) {
       this.#isScanWanted = true;
-      void this.#wakeOthers(); // a hint: failing to give it costs a poll interval
+      void this.#wakeOthers(this.#namespaceIds()); // a hint: failing to give it costs a poll interval
     }
     for (const task of outcome.restedTasks) this.#rested.notify(task);
   }
 
-  async #wakeOthers(): Promise<void> {
+  async #wakeOthers(namespaceIds: readonly number[]): Promise<void> {
     const { link, workerId, logger } = this.#deps;
     try {
-      await link.call((db) => wakeIdleWorkers(db, workerId, this.#namespaceIds()));
+      await link.call((db) => wakeIdleWorkers(db, workerId, namespaceIds));
     } catch (error) {
       logger.debug({ err: error }, "idle workers were not woken");
     }

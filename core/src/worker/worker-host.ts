@@ -18,7 +18,7 @@ import { Ledger, type TakenAway } from "./ledger.js";
 import { PoolSet } from "./pool-set.js";
 import { ResultPlanner } from "./result-planner.js";
 import { Lineages } from "./step-lineage.js";
-import { type PumpSettings, StepPump } from "./step-pump.js";
+import { type PumpMode, type PumpSettings, StepPump } from "./step-pump.js";
 import { TaskCache } from "./task-cache.js";
 
 export interface WorkerSettings extends PumpSettings {
@@ -49,6 +49,8 @@ export interface WorkerHostOptions {
   } | null;
   readonly bridges: readonly BridgeLanguage[];
   readonly settings: WorkerSettings;
+  /** `split` needs an orchestrator on the same database. */
+  readonly mode: PumpMode;
   readonly logger: Logger;
 }
 
@@ -174,6 +176,7 @@ export class WorkerHost {
         enforceSchemas: settings.enforceResultSchemas,
         logger,
       }),
+      mode: this.#options.mode,
       workerId: this.#workerId,
       settings,
       logger,

@@ -1,4 +1,4 @@
-import { defineHandler, PermanentError } from "@tasker-core/sdk";
+import { defineHandler, PermanentError, RetryableError } from "@tasker-core/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OperatorActions } from "../../../core/src/lifecycle/operator-actions.js";
 import { assertIntegrity } from "../../sql/support/sql-host.js";
@@ -119,6 +119,57 @@ describe("without NOTIFY", () => {
         timeoutMs: 15_000,
         describe: () => "the handler to stop",
       });
+      await assertIntegrity(database.pool);
+    } finally {
+      await host.engine.stop();
+    }
+  });
+});
+
+describe("under load", () => {
+  const database = useTestDatabase({ maxConnections: 6 });
+
+  test("tasks that are cancelled while they run come to rest, and so do all others", async () => {
+    const work = defineHandler("load.work", {}, () => ({ done: true }));
+    const flaky = defineHandler("load.flaky", {}, ({ context }) => {
+      if (context.attempt === 1) throw new RetryableError("once more");
+      return { done: true };
+    });
+    const retry = { backoff: "linear", backoff_base_ms: 100 };
+    const host = await startTestEngine({
+      databaseUrl: database.url,
+      templates: {
+        diamond: [
+          { name: "top", callable: "load.work" },
+          { name: "left", callable: "load.work", dependencies: ["top"] },
+          { name: "right", callable: "load.flaky", dependencies: ["top"], retry },
+          { name: "bottom", callable: "load.work", dependencies: ["left", "right"] },
+        ],
+      },
+      handlers: { "load.work": work, "load.flaky": flaky },
+    });
+    try {
+      const operator = new OperatorActions({ pool: database.pool });
+      const tasks = await Promise.all(Array.from({ length: 200 }, () => host.create("diamond")));
+      const cancelled = await Promise.all(
+        tasks
+          .filter((_, i) => i % 2 === 0)
+          .map(({ taskUuid }) =>
+            operator.cancelTask(taskUuid).catch((error: unknown) => {
+              // Done before its turn came: the only refusal there may be.
+              expect(error).toMatchObject({ code: "INVALID_TRANSITION" });
+              return null;
+            }),
+          ),
+      );
+      const states = await Promise.all(
+        tasks.map((task) => host.engine.waitForTask(task, AbortSignal.timeout(40_000))),
+      );
+      const closed = cancelled.filter((result) => result !== null);
+      expect(closed.length).toBeGreaterThan(0);
+      expect(states.filter((state) => state === "cancelled")).toHaveLength(closed.length);
+      expect(states.filter((state) => state === "complete")).toHaveLength(200 - closed.length);
+      await waitFor(async () => host.engine.worker.ledger.size === 0, { timeoutMs: 10_000 });
       await assertIntegrity(database.pool);
     } finally {
       await host.engine.stop();

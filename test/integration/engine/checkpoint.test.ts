@@ -199,6 +199,18 @@ test("a host that drains between yields gives the step back with its progress", 
   expect(history.map(({ cursor }) => cursor)).toEqual([6, 9]);
 });
 
+test("a task cancelled between yields stores no further one", async () => {
+  const host = await start("typescript");
+  const task = await host.create("items", { items: 300, ms: 50 });
+  await untilProcessed(task.taskUuid, 3);
+  await host.engine.cancelTask(task.taskUuid);
+  const before = await trailOf(task.taskUuid);
+  await waitFor(() => host.engine.worker.ledger.size === 0, { describe: "the handler to end" });
+  expect(await trailOf(task.taskUuid)).toEqual(before);
+  expect(await host.steps(task.taskUuid)).toMatchObject([{ state: "cancelled", results: null }]);
+  await host.engine.stop();
+});
+
 test("progress that the database refuses fails the attempt with checkpoint_error, and is retried", async () => {
   const host = await start("typescript");
   await database.pool.query(
