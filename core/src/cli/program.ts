@@ -72,11 +72,20 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
       exit(await run(contextOf(output, global), global, command.args));
     };
 
-  const dev = program
-    .command("dev")
-    .description("database, orchestrator and workers in one process, until Ctrl-C")
-    .option("-t, --templates <path>", "template file or folder; may be repeated", collect, []);
-  withHandlers(dev).action(action(async () => (await import("./commands/dev.js")).dev));
+  const host = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option("-t, --templates <path>", "template file or folder; may be repeated", collect, []);
+  withHandlers(
+    host("dev", "database, orchestrator and workers in one process, until Ctrl-C"),
+  ).action(action(async () => (await import("./commands/dev.js")).dev));
+  host("server", "settle results and create tasks; any number of them on one database").action(
+    action(async () => (await import("./commands/server.js")).server),
+  );
+  withHandlers(
+    host("worker", "run steps and hand their results to the servers; any number of them"),
+  ).action(action(async () => (await import("./commands/worker.js")).worker));
 
   const run = program
     .command("run")

@@ -1,5 +1,5 @@
 import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
-import { Engine } from "../bootstrap.js";
+import { Engine, type EngineRole } from "../bootstrap.js";
 import type { LoadedConfig } from "../config/index.js";
 import type { ConfigError } from "../errors/index.js";
 import type { TaskTemplate } from "../model/index.js";
@@ -17,6 +17,8 @@ export interface StartEngineOptions {
   readonly templates: readonly TaskTemplate[];
   /** What the command line says; null to run no steps in this process. */
   readonly handlers: HandlerPaths | null;
+  /** Default `all`. */
+  readonly role?: EngineRole;
   /** Gives up on a database that is being started. */
   readonly signal: AbortSignal;
 }
@@ -51,7 +53,7 @@ export async function startEngine(
   context: CommandContext,
   options: StartEngineOptions,
 ): Promise<RunningEngine> {
-  const { loaded, logger, signal } = options;
+  const { loaded, logger, signal, role = "all" } = options;
   const [opened, prepared] = await Promise.allSettled([
     openDatabase(context, loaded, { create: true, signal }),
     prepareHandlers(context, options),
@@ -70,7 +72,9 @@ export async function startEngine(
     templates: options.templates,
     ...(handlers.registry === null ? {} : { handlers: handlers.registry }),
     bridges: handlers.bridges,
-    migrate: true,
+    // A database of one's own is brought up to date; a shared one only by `tasker db migrate`, unless one runs alone.
+    migrate: role === "all" || database.from !== "url",
+    role,
   });
   const closeRest = async (): Promise<void> => {
     await handlers.loader?.close();
