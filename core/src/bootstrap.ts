@@ -217,7 +217,6 @@ export class Engine {
       stopSteps: (stepIds, reason) => worker.stopSteps(stepIds, reason),
       onTaskRested: (taskId, state) => this.#watcher.rested(taskId, state),
       onStepsQueued: () => worker.pump.requestScan(),
-      onResultReplaced: (taskId) => worker.cache.refreshEpochs([taskId]),
     };
   }
 

@@ -37,7 +37,7 @@ create type tasker_core.step_move as enum (
 -- 0032_type_tick_row.sql
 -- purpose: what the hot functions report back, one row per fact. Columns that a kind does not use are null.
 --   verdict     step_id, token, status (committed | stale)
---   claim       everything but status; attempts includes the attempt that starts now
+--   claim       everything but status; attempts includes the attempt that starts now; number is the task's data_epoch
 --   unroutable  as claim: no live worker registers the callable and the wait is over; the host fails it
 --   poisoned    as claim: the step killed its process max_deaths times; the host fails it
 --   task        task_id, status (the state the task has come to rest in)
@@ -970,7 +970,8 @@ begin
         previous_attempt_at = s.last_attempted_at, last_attempted_at = p_now, updated_at = p_now
       where s.step_id = any(v_ids)
       returning 'claim', s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer,
-        s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+        s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at,
+        (select t.data_epoch::bigint from tasker_core.tasks t where t.task_id = s.step_id >> 20);
       insert into tasker_core.step_log (step_id, at, move, worker_id)
       select x.step_id, p_now, case when p_was_waiting then 'retry_hand_off' else 'hand_off' end::tasker_core.step_move,
         p_worker_id
@@ -1908,7 +1909,8 @@ begin
   where s.step_id = any(p_taken)
   returning case when s.deaths >= p_max_deaths then 'poisoned' else p_kind end,
     s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer, s.solo,
-    null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+    null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at,
+        (select t.data_epoch::bigint from tasker_core.tasks t where t.task_id = s.step_id >> 20);
   execute format('select tasker_core._queue_%s_set_vt($1, $2)', p_namespace_id)
   using array(select p_message_ids[width_bucket(x, p_ids)] from unnest(p_taken) x), p_until;
 end $$;
@@ -2290,9 +2292,9 @@ begin
     where x.step_id = any(array(select s.step_id from unnest(p_steps) s)) for update skip locked));
 end $$;
 
--- Tells workers about ids (core/src/event-systems/wake-message.ts): `task_cancelled` and `lease_lost` name steps,
--- `results_replaced` tasks. Inside the transaction, so that whoever calls need not live until after it; operators are
--- rare enough for the lock that NOTIFY holds over its commit. A hint: lease renewal finds out too.
+-- Tells workers which steps were taken away: `task_cancelled` or `lease_lost` (core/src/event-systems/wake-message.ts).
+-- Inside the transaction, so that whoever calls need not live until after it; operators are rare enough for the lock
+-- that NOTIFY holds over its commit. A hint: lease renewal finds out too.
 create function tasker_core._tell_workers(p_word text, p_worker_ids integer[], p_ids bigint[]) returns void
 language plpgsql set search_path to '' as $$
 begin
@@ -2564,9 +2566,8 @@ begin
   -- change: its result
   if p_body is not null then
     if exists (select from tasker_core.step_results r where r.step_id = p_step_id) then
+      -- Claims carry the epoch: whoever runs a dependent from now on reads the new result.
       update tasker_core.tasks t set data_epoch = t.data_epoch + 1 where t.task_id = v_task_id;
-      perform tasker_core._tell_workers('results_replaced', array_agg(w.worker_id), array_agg(v_task_id))
-      from tasker_core.workers w where w.stopped_at is null and w.last_seen_at > v_now - interval '1 minute';
     end if;
     -- No worker has the id 0: given by hand.
     insert into tasker_core.step_results (step_id, token, recorded_at, worker_id, success, retryable, execution_ms, body)

@@ -1,6 +1,6 @@
 -- purpose: what the hot functions report back, one row per fact. Columns that a kind does not use are null.
 --   verdict     step_id, token, status (committed | stale)
---   claim       everything but status; attempts includes the attempt that starts now
+--   claim       everything but status; attempts includes the attempt that starts now; number is the task's data_epoch
 --   unroutable  as claim: no live worker registers the callable and the wait is over; the host fails it
 --   poisoned    as claim: the step killed its process max_deaths times; the host fails it
 --   task        task_id, status (the state the task has come to rest in)

@@ -45,7 +45,8 @@ begin
         previous_attempt_at = s.last_attempted_at, last_attempted_at = p_now, updated_at = p_now
       where s.step_id = any(v_ids)
       returning 'claim', s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer,
-        s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+        s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at,
+        (select t.data_epoch::bigint from tasker_core.tasks t where t.task_id = s.step_id >> 20);
       insert into tasker_core.step_log (step_id, at, move, worker_id)
       select x.step_id, p_now, case when p_was_waiting then 'retry_hand_off' else 'hand_off' end::tasker_core.step_move,
         p_worker_id

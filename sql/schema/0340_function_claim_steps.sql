@@ -25,7 +25,8 @@ begin
   where s.step_id = any(p_taken)
   returning case when s.deaths >= p_max_deaths then 'poisoned' else p_kind end,
     s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer, s.solo,
-    null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
+    null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at,
+        (select t.data_epoch::bigint from tasker_core.tasks t where t.task_id = s.step_id >> 20);
   execute format('select tasker_core._queue_%s_set_vt($1, $2)', p_namespace_id)
   using array(select p_message_ids[width_bucket(x, p_ids)] from unnest(p_taken) x), p_until;
 end $$;

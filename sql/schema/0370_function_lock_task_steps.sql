@@ -48,9 +48,9 @@ begin
     where x.step_id = any(array(select s.step_id from unnest(p_steps) s)) for update skip locked));
 end $$;
 
--- Tells workers about ids (core/src/event-systems/wake-message.ts): `task_cancelled` and `lease_lost` name steps,
--- `results_replaced` tasks. Inside the transaction, so that whoever calls need not live until after it; operators are
--- rare enough for the lock that NOTIFY holds over its commit. A hint: lease renewal finds out too.
+-- Tells workers which steps were taken away: `task_cancelled` or `lease_lost` (core/src/event-systems/wake-message.ts).
+-- Inside the transaction, so that whoever calls need not live until after it; operators are rare enough for the lock
+-- that NOTIFY holds over its commit. A hint: lease renewal finds out too.
 create function tasker_core._tell_workers(p_word text, p_worker_ids integer[], p_ids bigint[]) returns void
 language plpgsql set search_path to '' as $$
 begin

@@ -72,9 +72,8 @@ begin
   -- change: its result
   if p_body is not null then
     if exists (select from tasker_core.step_results r where r.step_id = p_step_id) then
+      -- Claims carry the epoch: whoever runs a dependent from now on reads the new result.
       update tasker_core.tasks t set data_epoch = t.data_epoch + 1 where t.task_id = v_task_id;
-      perform tasker_core._tell_workers('results_replaced', array_agg(w.worker_id), array_agg(v_task_id))
-      from tasker_core.workers w where w.stopped_at is null and w.last_seen_at > v_now - interval '1 minute';
     end if;
     -- No worker has the id 0: given by hand.
     insert into tasker_core.step_results (step_id, token, recorded_at, worker_id, success, retryable, execution_ms, body)

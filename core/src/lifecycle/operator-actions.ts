@@ -55,8 +55,6 @@ export interface ActingHost {
   readonly stopSteps: (stepIds: readonly bigint[], reason: "task_cancelled" | "lease_lost") => void;
   readonly onTaskRested: (taskId: bigint, state: string) => void;
   readonly onStepsQueued: () => void;
-  /** A result of the task was replaced: what is cached of it is out of date. */
-  readonly onResultReplaced: (taskId: bigint) => Promise<void>;
 }
 
 export interface OperatorActionsDeps {
@@ -174,7 +172,6 @@ export class OperatorActions {
     const result = await withTransaction(this.#deps.pool, (db) => call(db, stepId));
     if (result.outcome === "step_not_found") throw stepNotFound(taskUuid, stepUuid);
     if (result.outcome !== "done") throw refusal(action, taskUuid, stepUuid, result);
-    if (action === "complete") await this.#deps.host?.()?.onResultReplaced(taskId);
     await this.#after(taskId, stepId, result);
     const { fromState, toState, fromTaskState, taskState, queued: queuedSteps } = result;
     return { taskUuid, stepUuid, fromState, toState, fromTaskState, taskState, queuedSteps };

@@ -48,6 +48,7 @@ export class DeliveryBuilder {
   async build(claims: readonly ClaimedStep[]): Promise<StepDelivery[]> {
     await this.#registry.ensure(claims.map((claim) => claim.templateId));
     await this.#cache.loadTasks(claims.map((claim) => claim.taskId));
+    for (const claim of claims) this.#cache.noteEpoch(claim.taskId, claim.dataEpoch);
     const lineages = await this.#lineages.of(claims);
     const sources = claims.map((claim) => this.#source(claim, lineages.get(claim.stepId)));
     await this.#cache.loadResults(sources.flatMap((source) => this.#missingResults(source)));
@@ -71,10 +72,10 @@ export class DeliveryBuilder {
     return { claim, template, step, task, lineage };
   }
 
-  #missingResults({ task, lineage }: Source): { stepId: bigint; epoch: number }[] {
+  #missingResults({ claim, lineage }: Source): { stepId: bigint; epoch: number }[] {
     return lineage.ancestors
-      .filter(({ stepId }) => this.#cache.result(stepId, task.dataEpoch) === undefined)
-      .map(({ stepId }) => ({ stepId, epoch: task.dataEpoch }));
+      .filter(({ stepId }) => this.#cache.result(stepId, claim.dataEpoch) === undefined)
+      .map(({ stepId }) => ({ stepId, epoch: claim.dataEpoch }));
   }
 
   #delivery(source: Source, checkpointJson: string): StepDelivery {
@@ -111,9 +112,9 @@ export class DeliveryBuilder {
     };
   }
 
-  #dependencyResults({ task, lineage }: Source): string[] {
+  #dependencyResults({ claim, lineage }: Source): string[] {
     return lineage.ancestors.flatMap(({ stepId, name }) => {
-      const body = this.#cache.result(stepId, task.dataEpoch);
+      const body = this.#cache.result(stepId, claim.dataEpoch);
       return body === undefined ? [] : [`${JSON.stringify(name)}:${body}`];
     });
   }

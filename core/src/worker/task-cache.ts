@@ -1,11 +1,5 @@
 import { LRUCache } from "lru-cache";
-import {
-  type LoadedTask,
-  loadCheckpoints,
-  loadDataEpochs,
-  loadResults,
-  loadTasks,
-} from "../db/functions/index.js";
+import { type LoadedTask, loadCheckpoints, loadResults, loadTasks } from "../db/functions/index.js";
 import type { Queryable } from "../db/index.js";
 import type { RuntimeTemplate } from "../lifecycle/runtime-template.js";
 
@@ -77,13 +71,11 @@ export class TaskCache {
     this.#tasks.set(row.task_id, this.#cachedTask(row));
   }
 
-  /** Asks again whether results of these tasks, of all when none are named, were replaced by hand. */
-  async refreshEpochs(taskIds?: readonly bigint[]): Promise<void> {
-    const cached = (taskIds ?? [...this.#tasks.keys()]).filter((id) => this.#tasks.has(id));
-    if (cached.length === 0) return;
-    for (const [taskId, dataEpoch] of await loadDataEpochs(this.#db, cached)) {
-      const task = this.#tasks.get(taskId);
-      if (task !== undefined) this.#tasks.set(taskId, { ...task, dataEpoch });
+  /** What a claim says of the task's results: newer than what was known when the task was read, if it differs. */
+  noteEpoch(taskId: bigint, dataEpoch: number): void {
+    const task = this.#tasks.get(taskId);
+    if (task !== undefined && task.dataEpoch < dataEpoch) {
+      this.#tasks.set(taskId, { ...task, dataEpoch });
     }
   }
 

@@ -196,10 +196,7 @@ export class WorkerHost {
         workerId: this.#workerId,
         logger,
         onMessage: (message) => this.#onMessage(message),
-        onListening: () => {
-          this.#pump?.requestScan();
-          this.#refreshEpochs();
-        },
+        onListening: () => this.#pump?.requestScan(),
       });
       await this.#listener.start();
     }
@@ -233,22 +230,8 @@ export class WorkerHost {
   }
 
   #onMessage(message: WakeMessage): void {
-    switch (message.kind) {
-      case "wake":
-        this.#pump?.requestScan();
-        return;
-      case "results_replaced":
-        this.#refreshEpochs(message.taskIds);
-        return;
-      default:
-        this.stopSteps(message.stepIds, message.kind);
-    }
-  }
-
-  #refreshEpochs(taskIds?: readonly bigint[]): void {
-    this.cache.refreshEpochs(taskIds).catch((error: unknown) => {
-      this.#options.logger.warn({ err: error }, "replaced results were not looked up");
-    });
+    if (message.kind === "wake") this.#pump?.requestScan();
+    else this.stopSteps(message.stepIds, message.kind);
   }
 
   #newLink(applicationName: string): PumpLink {

@@ -9,13 +9,6 @@ describe("readWakeMessage", () => {
     expect(readWakeMessage(payload)).toEqual({ kind, stepIds: [7n, 9007199254740993n] });
   });
 
-  it("reads the tasks whose results were replaced", () => {
-    expect(readWakeMessage("results_replaced:3")).toEqual({
-      kind: "results_replaced",
-      taskIds: [3n],
-    });
-  });
-
   it.each([
     "",
     "news_of_a_later_version:1",

@@ -36,7 +36,6 @@ export {
   type DynamicAncestor,
   type LoadedTask,
   type LoadedTemplate,
-  loadDataEpochs,
   loadDynamicAncestors,
   loadDynamicSteps,
   loadResults,

@@ -29,18 +29,6 @@ export async function loadTasks(db: Queryable, ids: readonly bigint[]): Promise<
   return rows;
 }
 
-/** Data epochs of those tasks, by id, whose results were ever replaced by hand. */
-export async function loadDataEpochs(
-  db: Queryable,
-  taskIds: readonly bigint[],
-): Promise<Map<bigint, number>> {
-  const { rows } = await db.query<{ task_id: bigint; data_epoch: number }>(
-    "select task_id, data_epoch from tasker_core.tasks where task_id = any($1) and data_epoch > 0",
-    [taskIds.map(String)],
-  );
-  return new Map(rows.map((row) => [row.task_id, row.data_epoch]));
-}
-
 /** Accepted results, by step: JSON text of the whole step execution result. Steps without one are absent. */
 export async function loadResults(
   db: Queryable,

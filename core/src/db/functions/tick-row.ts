@@ -34,6 +34,8 @@ export interface ClaimedStep {
   readonly lastAttemptedAt: Date | null;
   readonly backoffSeconds: number | null;
   readonly createdAt: Date;
+  /** Raised when a result of the task was replaced by hand: caches of results are keyed by it. */
+  readonly dataEpoch: number;
 }
 
 export interface ResultVerdict {
@@ -130,5 +132,6 @@ function claimFrom(row: TickRow, verdict: ClaimedStep["verdict"]): ClaimedStep {
     lastAttemptedAt: row.last_attempted_at,
     backoffSeconds: row.backoff_seconds,
     createdAt: row.created_at as Date,
+    dataEpoch: Number(row.number ?? 0n),
   };
 }
