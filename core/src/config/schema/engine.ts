@@ -24,7 +24,7 @@ export const engineTables = {
     /** Results and claims per database call. */
     batch_size: integer(1, 1000, 200),
     /** The guarantee behind NOTIFY. */
-    poll_interval_ms: integer(10, 60_000, 250),
+    poll_interval_ms: integer(10, 60_000, 500),
     /** Quiet time before other hosts are asked for a NOTIFY. */
     idle_after_ms: integer(1, 60_000, 50),
     /** Work in hand beyond what is running, as time: hides the round trip to the database. */
