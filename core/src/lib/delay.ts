@@ -1,4 +1,7 @@
-/** Resolves after `delayMs`, or rejects with the signal's reason when that comes first. */
+/**
+ * Resolves after `delayMs`, or rejects with the signal's reason when that comes first. By the wall clock and keeping the
+ * process alive: a host that waits for its database to come back must not end for want of other work.
+ */
 export function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
