@@ -1,9 +1,16 @@
-import type { HandlerRegistry } from "@tasker-core/sdk/host";
+import type { CollectedEvents, DomainEvent, HandlerRegistry } from "@tasker-core/sdk/host";
 import { ActorSystem } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Config } from "./config/index.js";
+import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
 import { createDeferred } from "./lib/deferred.js";
+import {
+  EventBus,
+  type EventTask,
+  LifecycleBus,
+  type QueueLimits,
+} from "./lifecycle/events/index.js";
 import {
   type ActingHost,
   type ManualCompletion,
@@ -12,13 +19,21 @@ import {
   type StepActedOn,
   type TaskClosed,
 } from "./lifecycle/operator-actions.js";
-import { type CreatedTask, TaskInitializer } from "./lifecycle/task-initializer.js";
+import type { RuntimeTemplate } from "./lifecycle/runtime-template.js";
+import {
+  type CreatedTask,
+  type TaskCreation,
+  TaskInitializer,
+} from "./lifecycle/task-initializer.js";
 import { newTask, type TaskRequest } from "./lifecycle/task-request.js";
 import { TaskWatcher } from "./lifecycle/task-watcher.js";
 import { TemplateRegistry } from "./lifecycle/template-registry.js";
 import { compileTemplate, type TaskTemplate } from "./model/index.js";
 import type { Logger } from "./observability/index.js";
+import { attachEvents } from "./worker/attach-events.js";
+import { EventPublisher } from "./worker/event-publisher.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
+import { MaintenanceLoop, type MaintenanceSettings } from "./worker/maintenance.js";
 import { OrchestratorHost } from "./worker/orchestrator-host.js";
 import { WorkerHost, type WorkerSettings } from "./worker/worker-host.js";
 
@@ -30,6 +45,8 @@ export interface EngineOptions {
   readonly templates: readonly TaskTemplate[];
   /** TypeScript handlers that run in this process. */
   readonly handlers?: HandlerRegistry;
+  /** Subscribers and publishers of this process, as the handler loader collects them. */
+  readonly events?: Partial<CollectedEvents>;
   /** Handler processes of other languages. */
   readonly bridges?: readonly BridgeLanguage[];
   /** Bring the schema up to date first. */
@@ -50,11 +67,17 @@ export class Engine {
   readonly pool: Pool;
   readonly templates: TemplateRegistry;
   readonly worker: WorkerHost;
+  /** What happens to the tasks and steps of this host, told after the commit. */
+  readonly events: LifecycleBus;
+  /** Domain events of steps that ran here, with `delivery_mode` `fast` or `broadcast`. */
+  readonly domainEvents: EventBus<DomainEvent>;
+  readonly publisher: EventPublisher;
   readonly #options: EngineOptions;
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
   readonly #operator: OperatorActions;
   #requests: TaskRequestActor | undefined;
+  #detachEvents: () => void = () => undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -62,6 +85,15 @@ export class Engine {
     this.pool = createPool({ url: databaseUrl, max: config.common.database.pool.max_connections });
     this.templates = new TemplateRegistry(this.pool);
     this.#watcher = new TaskWatcher(this.pool);
+    const limits = queueLimits(config);
+    this.events = new LifecycleBus({ loadTasks: (ids) => this.#eventTasks(ids), limits, logger });
+    this.domainEvents = new EventBus(limits, logger);
+    this.publisher = new EventPublisher({
+      registry: this.templates,
+      bus: this.domainEvents,
+      publishers: new Map(options.events?.publishers?.map((p) => [p.publisherName, p])),
+      logger,
+    });
     this.worker = new WorkerHost({
       url: databaseUrl,
       pool: this.pool,
@@ -74,6 +106,8 @@ export class Engine {
               maxConcurrent: config.worker.typescript.max_concurrent,
             },
       bridges: options.bridges ?? [],
+      lifecycle: this.events,
+      publisher: this.publisher,
       settings: workerSettings(config),
       mode: this.#role === "all" ? "fused" : "split",
       logger,
@@ -91,10 +125,16 @@ export class Engine {
       if (this.#options.migrate === true) await migrate({ url: this.#options.databaseUrl });
       await assertSchemaUsable(this.pool);
       for (const template of this.#options.templates) await this.register(template);
+      this.#detachEvents = attachEvents(this.#options.events ?? {}, {
+        lifecycle: this.events,
+        domain: this.domainEvents,
+        logger,
+      });
       this.#parts.register(this.worker);
       if (this.#role === "server") this.#parts.register(this.#orchestrator());
+      if (this.#role !== "worker") this.#parts.register(this.#maintenance());
       await this.#parts.start();
-      this.worker.pump.onTaskRested(({ taskId, state }) => this.#watcher.rested(taskId, state));
+      this.worker.pump.onTaskRested(({ taskId, state }) => this.#rested(taskId, state));
       this.#requests = new TaskRequestActor(
         {
           mailboxCapacity: config.orchestration.mpsc_channels.command_processor.command_buffer_size,
@@ -119,7 +159,7 @@ export class Engine {
   async register(template: TaskTemplate): Promise<void> {
     const { config } = this.#options;
     const { backoff } = config.common;
-    await this.templates.register(
+    const { steps } = await this.templates.register(
       compileTemplate(template, {
         environment: config.common.execution.environment,
         backoff: {
@@ -133,6 +173,10 @@ export class Engine {
         jitter: backoff.jitter_enabled ? backoff.jitter_max_percentage : 0,
       },
     );
+    const publications = steps.flatMap((step) => step.publications);
+    if (publications.some(({ delivery_mode }) => delivery_mode !== "fast")) {
+      await createDomainEventQueue(this.pool, template.namespace_name);
+    }
   }
 
   /**
@@ -207,6 +251,12 @@ export class Engine {
     this.#requests = undefined;
     this.#watcher.close();
     await this.#parts.stop();
+    const { shutdown_drain_timeout_ms } = this.#options.config.worker.mpsc_channels.domain_events;
+    await Promise.all([
+      this.events.close(shutdown_drain_timeout_ms),
+      this.domainEvents.close(shutdown_drain_timeout_ms),
+    ]);
+    this.#detachEvents();
     await this.pool.close();
   }
 
@@ -215,7 +265,7 @@ export class Engine {
     return {
       workerId: worker.workerId,
       stopSteps: (stepIds, reason) => worker.stopSteps(stepIds, reason),
-      onTaskRested: (taskId, state) => this.#watcher.rested(taskId, state),
+      onTaskRested: (taskId, state) => this.#rested(taskId, state),
       onStepsQueued: () => worker.pump.requestScan(),
     };
   }
@@ -231,7 +281,29 @@ export class Engine {
       namespaceIds: () => [...this.templates.namespaces().keys()],
       settings: workerSettings(this.#options.config),
       logger: this.#options.logger,
-      onTaskRested: ({ taskId, state }) => this.#watcher.rested(taskId, state),
+      onTaskRested: ({ taskId, state }) => this.#rested(taskId, state),
+    });
+  }
+
+  #rested(taskId: bigint, state: string): void {
+    this.#watcher.rested(taskId, state);
+    this.events.taskRested(taskId, state);
+  }
+
+  async #eventTasks(taskIds: readonly bigint[]): Promise<Map<bigint, EventTask>> {
+    const rows = await loadTasks(this.pool, taskIds);
+    await this.templates.ensure(rows.map((row) => row.template_id));
+    return new Map(
+      rows.map((row) => [row.task_id, eventTask(row, this.templates.get(row.template_id))]),
+    );
+  }
+
+  #maintenance(): MaintenanceLoop {
+    return new MaintenanceLoop({
+      pool: this.pool,
+      settings: maintenanceSettings(this.#options.config),
+      onTaskRested: ({ taskId, state }) => this.#rested(taskId, state),
+      logger: this.#options.logger,
     });
   }
 
@@ -248,8 +320,66 @@ export class Engine {
       workerId: worker.workerId,
       leaseMs: this.#options.config.lease.lease_seconds * 1000,
       accept: (outcome, done) => worker.pump.accept(outcome, done),
+      onCreated: (creation) => this.events.taskCreated(() => createdTask(creation)),
     });
   }
+}
+
+function eventTask(row: LoadedTask, template: RuntimeTemplate | undefined): EventTask {
+  return {
+    taskUuid: row.task_uuid,
+    correlationId: row.correlation_id,
+    namespace: template?.namespace ?? "",
+    name: template?.name ?? "",
+    version: template?.version ?? "",
+    createdAt: row.created_at,
+    context: JSON.parse(row.context) as Record<string, unknown>,
+  };
+}
+
+function createdTask({ task, template }: TaskCreation): Omit<EventTask, "createdAt"> {
+  return {
+    taskUuid: task.taskUuid,
+    correlationId: task.correlationId,
+    namespace: template.namespace,
+    name: template.name,
+    version: template.version,
+    context: JSON.parse(Buffer.from(task.context).toString("utf8")) as Record<string, unknown>,
+  };
+}
+
+function queueLimits(config: Config): QueueLimits {
+  const { in_process_events, domain_events } = config.worker.mpsc_channels;
+  return {
+    capacity: in_process_events.broadcast_buffer_size,
+    overflow: "drop_oldest",
+    slowAfterMs: in_process_events.dispatch_timeout_ms,
+    logsErrors: in_process_events.log_subscriber_errors,
+    logsDrops: domain_events.log_dropped_events,
+  };
+}
+
+function maintenanceSettings(config: Config): MaintenanceSettings {
+  const { enabled, staleness_detection: detection } = config.orchestration.dlq;
+  const { thresholds } = detection;
+  return {
+    reconcileIntervalMs: config.pump.reconcile_interval_seconds * 1000,
+    staleness:
+      enabled && detection.enabled
+        ? {
+            intervalMs: detection.detection_interval_seconds * 1000,
+            batchSize: detection.batch_size,
+            isDryRun: detection.dry_run,
+            enforceLifecycle: config.compatibility.profile === "default",
+            limits: {
+              waitingForDependencies: thresholds.waiting_for_dependencies_minutes,
+              waitingForRetry: thresholds.waiting_for_retry_minutes,
+              stepsInProcess: thresholds.steps_in_process_minutes,
+              maxLifetimeHours: thresholds.task_max_lifetime_hours,
+            },
+          }
+        : null,
+  };
 }
 
 function workerSettings(config: Config): WorkerSettings {

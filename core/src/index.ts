@@ -30,6 +30,7 @@ export {
   StateError,
   TaskerError,
 } from "./errors/index.js";
+export type { EventBus, LifecycleBus, SubscribeOptions } from "./lifecycle/events/index.js";
 export {
   type ManualCompletion,
   OperatorActions,

@@ -8,6 +8,9 @@ export const STEP_HANDLER = Symbol.for(`${PREFIX}StepHandler`);
 export const STEP_HANDLER_RESULT = Symbol.for(`${PREFIX}StepHandlerResult`);
 export const PERMANENT_ERROR = Symbol.for(`${PREFIX}PermanentError`);
 export const RETRYABLE_ERROR = Symbol.for(`${PREFIX}RetryableError`);
+export const EVENT_SUBSCRIBER = Symbol.for(`${PREFIX}EventSubscriber`);
+export const DOMAIN_EVENT_PUBLISHER = Symbol.for(`${PREFIX}BasePublisher`);
+export const DOMAIN_EVENT_SUBSCRIBER = Symbol.for(`${PREFIX}BaseSubscriber`);
 export const DECISION = Symbol.for(`${PREFIX}Decision`);
 
 export function hasBrand(value: unknown, brand: symbol): boolean {

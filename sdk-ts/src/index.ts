@@ -51,6 +51,27 @@ export {
   type DecisionPointOutcome,
   DecisionType,
 } from "./decision.js";
+export {
+  BasePublisher,
+  BaseSubscriber,
+  DefaultPublisher,
+  type DomainEvent,
+  type DomainEventMetadata,
+  type DomainEventSource,
+  DuplicatePublisherError,
+  type EventDeclaration,
+  type EventLogger,
+  type EventPayload,
+  type PublishContext,
+  PublisherNotFoundError,
+  PublisherRegistry,
+  PublisherValidationError,
+  RegistryFrozenError,
+  type StepEventContext,
+  type StepResult,
+  type SubscriberClass,
+  SubscriberRegistry,
+} from "./domain-events/index.js";
 export { ErrorType, isStandardErrorType, isTypicallyRetryable } from "./error-type.js";
 export {
   isPermanentError,
@@ -60,6 +81,12 @@ export {
   type RetryableErrorOptions,
   type StepErrorOptions,
 } from "./errors.js";
+export { EventSubscriber, onEvent } from "./events/event-subscriber.js";
+export type {
+  LifecycleError,
+  LifecycleEvent,
+  LifecycleEventName,
+} from "./events/lifecycle-event.js";
 export type { FfiStepEvent } from "./ffi-event.js";
 export {
   type ApiHandlerArgs,

@@ -44,6 +44,7 @@ create type tasker_core.step_move as enum (
 --   timer       due_in_ms until the next retry is due; no row when none is waiting
 --   queued      number of steps that were enqueued without being handed to the caller
 --   scanned     number of messages that the queue scan read (a full scan means there is more)
+--   refused_event  step_id, status (why), number (place among the events of the call): a domain event left out
 create type tasker_core.tick_row as (
   kind text,
   step_id bigint,
@@ -328,6 +329,10 @@ insert into tasker_core.task_transition_rules (from_state, event, to_state) valu
   ('blocked_by_failures', 'GiveUp', 'error'),
   -- Ours: no step is in error any more, after an operator acted on one.
   ('blocked_by_failures', 'FailuresCleared', 'evaluating_results'),
+  -- Ours: the task stood still for longer than its limits allow. In steps_in_process that is Fail.
+  ('evaluating_results', 'TimedOut', 'error'),
+  ('waiting_for_dependencies', 'TimedOut', 'error'),
+  ('waiting_for_retry', 'TimedOut', 'error'),
   ('blocked_by_failures', 'ManualResolution', 'resolved_manually');
 
 insert into tasker_core.task_transition_rules (from_state, event, to_state)
@@ -510,7 +515,9 @@ insert into tasker_core.task_moves (from_state, to_state, path, events) values
 
 insert into tasker_core.task_moves (from_state, to_state, path, events)
 select r.from_state, r.to_state, array[r.to_state], array[r.event]
-from tasker_core.task_transition_rules r where r.event in ('Cancel', 'ResolveManually');
+from tasker_core.task_transition_rules r
+where r.event in ('Cancel', 'ResolveManually', 'TimedOut', 'GiveUp')
+  or (r.from_state = 'steps_in_process' and r.event = 'Fail');
 
 -- 0132_table_operator_actions.sql
 -- purpose: who acted by hand on a task or a step, when and why. Off the hot path; deleted with its task.
@@ -525,10 +532,39 @@ create table tasker_core.operator_actions (
   actor text not null,
   reason text,
   constraint action_is_known check (
-    action in ('cancel_task', 'resolve_task', 'reset_step', 'resolve_step', 'complete_step')),
+    action in ('cancel_task', 'resolve_task', 'expire_task', 'reset_step', 'resolve_step', 'complete_step')),
   constraint step_actions_name_their_step check ((action like '%\_step') = (step_id is not null))
 );
 create index operator_actions_by_task on tasker_core.operator_actions (task_id);
+
+-- 0133_table_tasks_dlq.sql
+-- purpose: investigation records of tasks that went stale or lost a step for good. They hold no messages: resolving one
+--          changes nothing but the record. original_state is the task's state when the record was made.
+create type tasker_core.dlq_reason as enum (
+  'staleness_timeout', 'max_retries_exceeded', 'dependency_cycle_detected', 'worker_unavailable', 'manual_dlq'
+);
+
+create type tasker_core.dlq_resolution_status as enum (
+  'pending', 'manually_resolved', 'permanently_failed', 'cancelled'
+);
+
+create table tasker_core.tasks_dlq (
+  dlq_entry_uuid uuid primary key,
+  task_id bigint not null,
+  original_state varchar(50) not null,
+  dlq_reason tasker_core.dlq_reason not null,
+  dlq_timestamp timestamptz not null,
+  resolution_status tasker_core.dlq_resolution_status not null default 'pending',
+  resolution_timestamp timestamptz,
+  resolution_notes text,
+  resolved_by varchar(255),
+  task_snapshot jsonb not null,
+  metadata jsonb,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+create unique index one_pending_dlq_entry_per_task on tasker_core.tasks_dlq (task_id) where resolution_status = 'pending';
+create index tasks_dlq_by_task on tasker_core.tasks_dlq (task_id, dlq_timestamp);
 
 -- 0140_table_workers.sql
 -- purpose: who serves what. worker_id is short so that step rows stay narrow; the name is for people.
@@ -1471,6 +1507,10 @@ begin
   from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t
   where t.state <> v_next[t.i] or t.state = 'steps_in_process';
 
+  if cardinality(p_failed) > 0 then
+    perform tasker_core._on_final_failures(p_worker_id, p_failed, p_steps, p_now);
+  end if;
+
   return query
   select 'task', null::bigint, t.task_id, null::bigint, null::integer, null::integer, null::integer,
     null::boolean, v_next[t.i]::text, null::timestamptz, null::integer, null::timestamptz, null::bigint
@@ -1606,6 +1646,7 @@ end $$;
 --          dependencies, wake due retries, send what became ready (DATABASE section 3), and bring the tasks to rest.
 -- p_step_ids ascending and unique; p_verdicts 0 success, 1 retryable failure, 2 permanent failure; p_hint_ms a
 --          server's wish for the delay or null; bodies as in _body; p_plans as in _expand_plans, null when there are none.
+-- p_event_*: domain events of the results, see _publish_events; null when there are none.
 -- rows:    verdict per result, claim / queued of _send_steps, task per task that came to rest, timer.
 -- locks:   due timers (skipping held ones), all steps that are touched in ascending order, their tasks in ascending
 --          order; messages are only ever taken with skip locked.
@@ -1613,7 +1654,7 @@ create function tasker_core.tick(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[],
   p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer,
-  p_plans json
+  p_plans json, p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1622,6 +1663,7 @@ declare
   v_children bigint[] := '{}';
   v_late boolean := false;
   v_due bigint[] := '{}';
+  v_siblings bigint[] := '{}';  -- that a failure among the results may end
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_accepted bigint[];
@@ -1635,13 +1677,18 @@ begin
     select c.parents, c.children, c.late into v_parents, v_children, v_late
     from tasker_core._children_of(p_step_ids) c;
   end if;
+  if 1 = any(p_verdicts) or 2 = any(p_verdicts) then
+    v_siblings := tasker_core._siblings_to_stop(
+      array(select p_step_ids[i] from generate_subscripts(p_step_ids, 1) i where p_verdicts[i] > 0),
+      array(select p_step_ids[i] from generate_subscripts(p_step_ids, 1) i where p_verdicts[i] = 2));
+  end if;
   if p_timer_limit > 0 then
     v_due := array(
       select t.step_id from tasker_core.step_timers t where t.due_at <= v_now
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
   v_touched := array(select distinct x from unnest(
-      p_step_ids || v_children || v_due || tasker_core._planned_step_ids(p_plans)) x
+      p_step_ids || v_children || v_siblings || v_due || tasker_core._planned_step_ids(p_plans)) x
     order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
@@ -1662,6 +1709,9 @@ begin
   from tasker_core._accept_results(p_worker_id, v_steps, p_step_ids, p_tokens, p_verdicts, p_execution_ms, p_hint_ms,
     p_bodies, p_ends, v_now) x;
   return query select x.* from tasker_core._verdicts(v_steps, v_accepted, p_step_ids, p_tokens) x;
+  if p_events is not null then
+    return query select x.* from tasker_core._publish_events(v_accepted, p_event_steps, p_event_queues, p_events) x;
+  end if;
 
   -- settle
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_completed, v_retrying, v_retry_ms,
@@ -1674,7 +1724,8 @@ end $$;
 -- locks: steps ascending; messages are new rows or skip locked.
 create function tasker_core.submit_step_results(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
-  p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json,
+  p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1689,6 +1740,9 @@ begin
     p_execution_ms, p_hint_ms, p_bodies, p_ends, v_now);
   return query select x.* from tasker_core._verdicts(v_steps, v_result.accepted, p_step_ids, p_tokens) x;
   if cardinality(v_result.accepted) = 0 then return; end if;
+  if p_events is not null then
+    return query select x.* from tasker_core._publish_events(v_result.accepted, p_event_steps, p_event_queues, p_events) x;
+  end if;
 
   v_failed := array(select x from unnest(v_result.retrying || v_result.failed) x order by x);
   if p_plans is not null then
@@ -1730,6 +1784,7 @@ declare
   v_late boolean := false;
   v_due bigint[] := '{}';
   v_plans json;
+  v_siblings bigint[] := '{}';
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_result record;
@@ -1745,6 +1800,10 @@ begin
     from tasker_core._children_of(v_ids) c;
     select json_object_agg(r.step_id, r.plan) into v_plans
     from tasker_core.step_results r where r.step_id = any(v_ids) and r.plan is not null;
+    v_siblings := tasker_core._siblings_to_stop(
+      array(select r.step_id from tasker_core.step_results r where r.step_id = any(v_ids) and not r.success),
+      array(select r.step_id from tasker_core.step_results r
+        where r.step_id = any(v_ids) and not r.success and not r.retryable));
   end if;
   if p_timer_limit > 0 then
     v_due := array(
@@ -1752,7 +1811,7 @@ begin
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
   v_touched := array(select distinct x from unnest(
-      coalesce(v_ids, '{}') || v_children || v_due || tasker_core._planned_step_ids(v_plans)) x
+      coalesce(v_ids, '{}') || v_children || v_siblings || v_due || tasker_core._planned_step_ids(v_plans)) x
     order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
@@ -2642,6 +2701,482 @@ language sql volatile set search_path to '' as $$
     p_worker_id, p_step_id, 'CompleteManually', 'complete_step', p_actor, p_reason, p_body) a
 $$;
 
+-- 0380_function_dlq_entries.sql
+-- purpose: makes DLQ entries. Off the hot path.
+
+-- Time-ordered: 48 bits of milliseconds, the version, random bits.
+create function tasker_core._uuid_v7(p_at timestamptz) returns uuid
+language sql volatile parallel safe
+as $$
+  select encode(set_bit(set_bit(
+    overlay(uuid_send(gen_random_uuid())
+      placing substring(int8send(floor(extract(epoch from p_at) * 1000)::bigint) from 3) from 1 for 6),
+    52, 1), 53, 1), 'hex')::uuid
+$$;
+
+-- What an investigator wants to see although it changes later: the task, its counters, and the steps that are not done
+-- (the first 200).
+create function tasker_core._task_snapshot(p_task_id bigint, p_now timestamptz) returns jsonb
+language sql stable set search_path to '' as $$
+  select jsonb_build_object(
+    'task_uuid', r.task_uuid, 'namespace', n.name, 'name', nt.name, 'version', nt.version, 'state', t.state,
+    'state_since', t.state_since, 'snapshot_at', p_now, 'created_at', r.created_at, 'priority', r.priority,
+    'correlation_id', r.correlation_id, 'initiator', r.initiator, 'source_system', r.source_system,
+    'steps', jsonb_build_object('total', t.n_total, 'complete', t.n_complete, 'cancelled', t.n_cancelled,
+      'error', t.n_error, 'in_pipeline', t.n_pipeline, 'waiting_for_retry', t.n_waiting_retry),
+    'open_steps', coalesce((
+      select jsonb_agg(o.described)
+      from (
+        select jsonb_build_object('step_uuid', tasker_core.step_uuid(r.task_uuid, s.step_id),
+          'name', coalesce(s.name, ts.name), 'state', s.state, 'attempts', s.attempts, 'max_attempts', s.max_attempts,
+          'pending_dependencies', s.pending_dependencies, 'last_attempted_at', s.last_attempted_at) as described
+        from tasker_core.steps s
+        join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+        where s.step_id >= p_task_id << 20 and s.step_id < (p_task_id + 1) << 20
+          and s.state not in ('complete', 'cancelled', 'resolved_manually')
+        order by s.step_id limit 200
+      ) o), '[]'))
+  from tasker_core.tasks t
+  join tasker_core.task_requests r on r.task_id = t.task_id
+  join tasker_core.named_tasks nt on nt.named_task_id = r.named_task_id
+  join tasker_core.namespaces n on n.namespace_id = nt.namespace_id
+  where t.task_id = p_task_id
+$$;
+
+-- Makes an entry; a task that has a pending one keeps it, and `steps` of p_metadata are added to it (100 at most).
+-- entry_uuid: null when there is no such task.
+create function tasker_core._create_dlq_entry(
+  p_task_id bigint, p_reason tasker_core.dlq_reason, p_metadata jsonb, p_now timestamptz,
+  out entry_uuid uuid, out created boolean
+)
+language sql volatile set search_path to '' as $$
+  insert into tasker_core.tasks_dlq as d (dlq_entry_uuid, task_id, original_state, dlq_reason, dlq_timestamp,
+    task_snapshot, metadata, created_at, updated_at)
+  select tasker_core._uuid_v7(p_now), t.task_id, t.state::text, p_reason, p_now,
+    tasker_core._task_snapshot(t.task_id, p_now), p_metadata, p_now, p_now
+  from tasker_core.tasks t where t.task_id = p_task_id
+  on conflict (task_id) where resolution_status = 'pending' do update set
+    metadata = case
+      when excluded.metadata ? 'steps' and coalesce(jsonb_array_length(d.metadata -> 'steps'), 0) < 100
+        then coalesce(d.metadata, '{}') || jsonb_build_object('steps',
+          coalesce(d.metadata -> 'steps', '[]') || (excluded.metadata -> 'steps'))
+      else d.metadata
+    end,
+    updated_at = p_now
+  -- Only an inserted row has no earlier version.
+  returning d.dlq_entry_uuid, d.xmax = 0
+$$;
+
+-- purpose: opens an investigation by hand or from outside. Returns the task's pending entry, which may have been there
+--          before; null when the task does not exist.
+create function tasker.create_dlq_entry(
+  p_task_uuid uuid, p_reason tasker_core.dlq_reason default 'manual_dlq', p_metadata jsonb default null
+) returns uuid
+language sql volatile set search_path to '' as $$
+  select e.entry_uuid
+  from tasker_core.task_requests r, lateral tasker_core._create_dlq_entry(r.task_id, p_reason, p_metadata, tasker.now()) e
+  where r.task_uuid = p_task_uuid
+$$;
+
+-- 0381_function_final_failures.sql
+-- purpose: what the final failure of a step means beyond its task being blocked: `fail_fast` ends the rest of its batch,
+--          `isolate` and crash loops open an investigation.
+
+-- The other workers of the fail_fast batches in which one of p_failing may fail for good: for the caller to lock with
+-- all others, ascending. p_permanent: those of p_failing that fail whatever attempts they have left.
+create function tasker_core._siblings_to_stop(p_failing bigint[], p_permanent bigint[]) returns bigint[]
+language plpgsql stable set search_path to '' as $$
+declare
+  v_workers bigint[];
+  v_analyzers bigint[];
+begin
+  -- Workers carry their strategy in their inputs, written by core/src/lifecycle/plans/batch-workers.ts.
+  v_workers := array(
+    select s.step_id from tasker_core.steps s
+    where s.step_id = any(p_failing) and s.inputs #>> '{batch_metadata,failure_strategy}' = 'fail_fast'
+      and (s.step_id = any(p_permanent) or not s.retryable or s.attempts >= s.max_attempts));
+  if cardinality(v_workers) = 0 then return '{}'; end if;
+  v_analyzers := array(
+    select e.from_id from tasker_core.step_edges e where e.to_id = any(v_workers) and e.name = 'batch_dependency');
+  return array(
+    select e.to_id from tasker_core.step_edges e
+    where e.from_id = any(v_analyzers) and e.name = 'batch_dependency' order by e.to_id);
+end $$;
+
+-- Called by _settle_steps at its end. p_failed: failed for good, ascending, their states written; p_steps: the rows from
+-- before. The caller holds the tasks, and the steps of _siblings_to_stop.
+-- locks: messages and timers with skip locked.
+create function tasker_core._on_final_failures(
+  p_worker_id integer, p_failed bigint[], p_steps tasker_core.steps[], p_now timestamptz
+) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_siblings bigint[] := tasker_core._siblings_to_stop(p_failed, p_failed);
+  v_stopped tasker_core.steps[];
+  v_entry record;
+begin
+  if cardinality(v_siblings) > 0 then
+    -- As they are now. A result that waits for its settlement is not thrown away.
+    select array_agg(s order by s.step_id) into v_stopped
+    from tasker_core.steps s
+    where s.step_id = any(v_siblings)
+      and s.state not in ('complete', 'error', 'cancelled', 'resolved_manually', 'enqueued_for_orchestration');
+  end if;
+  if v_stopped is not null then
+    update tasker_core.steps s set
+      state = 'cancelled', leased_until = null, message_id = null, processed_at = p_now, updated_at = p_now,
+      lease_token = s.lease_token + case when s.state = 'in_progress' then 1 else 0 end
+    where s.step_id = any(array(select x.step_id from unnest(v_stopped) x));
+    perform tasker_core._withdraw_steps(v_stopped);
+    insert into tasker_core.step_log (step_id, at, move, worker_id)
+    select x.step_id, p_now, 'cancel', p_worker_id from unnest(v_stopped) x;
+    update tasker_core.tasks t set
+      n_cancelled = t.n_cancelled + x.stopped, n_pipeline = t.n_pipeline - x.pipeline,
+      n_waiting_retry = t.n_waiting_retry - x.waiting
+    from (
+      select s.step_id >> 20 as task_id, count(*) as stopped,
+        count(*) filter (where s.state = 'waiting_for_retry') as waiting,
+        count(*) filter (where s.state in ('enqueued', 'in_progress', 'enqueued_as_error_for_orchestration')) as pipeline
+      from unnest(v_stopped) s group by 1
+    ) x
+    where t.task_id = x.task_id;
+    perform tasker_core._tell_workers('task_cancelled', array_agg(s.worker_id), array_agg(s.step_id))
+    from unnest(v_stopped) s where s.state = 'in_progress';
+  end if;
+
+  for v_entry in
+    select x.task_id, x.reason, jsonb_agg(jsonb_build_object(
+        'step_uuid', tasker_core.step_uuid(
+          (select r.task_uuid from tasker_core.task_requests r where r.task_id = x.task_id), x.step_id),
+        'name', coalesce(x.name, (select ts.name from tasker_core.template_steps ts
+          where ts.template_step_id = x.template_step_id)),
+        'attempts', x.attempts, 'deaths', x.deaths) order by x.step_id) as steps
+    from (
+      select s.step_id, s.step_id >> 20 as task_id, s.template_step_id, s.name, s.attempts, s.deaths,
+        case
+          -- A step that the host gave up says so in its result; only one that died can be such a step.
+          when s.deaths > 0 and exists (select from tasker_core.step_results r
+            where r.step_id = s.step_id and r.token = s.lease_token
+              and r.body #>> '{error,error_type}' = 'crash_loop') then 'worker_unavailable'
+          when s.failure_tolerated and s.inputs #>> '{batch_metadata,failure_strategy}' = 'isolate'
+            then 'max_retries_exceeded'
+        end::tasker_core.dlq_reason as reason
+      from unnest(p_steps) s where p_failed[width_bucket(s.step_id, p_failed)] = s.step_id
+    ) x
+    where x.reason is not null
+    group by x.task_id, x.reason
+    order by x.task_id, x.reason
+  loop
+    perform tasker_core._create_dlq_entry(v_entry.task_id, v_entry.reason,
+      jsonb_build_object('steps', v_entry.steps), p_now);
+  end loop;
+end $$;
+
+-- 0382_function_staleness.sql
+-- purpose: finds tasks that have stood still for too long, and gives them up (contract/states.md section 9). Off the
+--          hot path: reads all open tasks.
+
+-- Minutes that a task may stay in a state; null for states that are not watched. p_lifecycle: of the task's template.
+-- evaluating_results is where a task with running steps rests, so it counts as steps_in_process.
+create function tasker.calculate_staleness_threshold(
+  p_state text, p_lifecycle jsonb, p_waiting_for_dependencies integer default 60,
+  p_waiting_for_retry integer default 30, p_steps_in_process integer default 30
+) returns integer
+language sql immutable parallel safe
+as $$
+  select case p_state
+    when 'waiting_for_dependencies' then
+      coalesce((p_lifecycle ->> 'max_waiting_for_dependencies_minutes')::integer, p_waiting_for_dependencies)
+    when 'waiting_for_retry' then
+      coalesce((p_lifecycle ->> 'max_waiting_for_retry_minutes')::integer, p_waiting_for_retry)
+    when 'steps_in_process' then
+      coalesce((p_lifecycle ->> 'max_steps_in_process_minutes')::integer, p_steps_in_process)
+    when 'evaluating_results' then
+      coalesce((p_lifecycle ->> 'max_steps_in_process_minutes')::integer, p_steps_in_process)
+  end
+$$;
+
+-- How long watched tasks have stood still, and what is to happen when that was too long. p_task_ids: null for all.
+-- p_enforce false (compatibility profile): max_duration_minutes and the actions of the template have no effect.
+create function tasker_core._staleness(
+  p_task_ids bigint[], p_waiting_for_dependencies integer, p_waiting_for_retry integer, p_steps_in_process integer,
+  p_max_lifetime_hours integer, p_enforce boolean
+) returns table (
+  task_id bigint, state tasker_core.task_state, minutes_in_state integer, age_minutes integer,
+  threshold_minutes integer, lifetime_minutes integer, is_stale boolean, to_dlq boolean, to_error boolean
+)
+language plpgsql stable set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+begin
+  return query
+  with lifecycles as materialized (
+    select t.template_id, (t.compiled #> '{configuration,lifecycle}')::jsonb as lifecycle,
+      case when p_enforce
+        then coalesce(t.compiled #>> '{configuration,lifecycle,staleness_action}', 'dlq') else 'dlq' end as action
+    from tasker_core.templates t
+  ), watched as (
+    select t.task_id, t.state, t.state_since, l.lifecycle, l.action, tasker.calculate_staleness_threshold(
+        -- Waiting for a retry is no state of its own here.
+        case when t.state = 'waiting_for_dependencies' and t.n_waiting_retry > 0 then 'waiting_for_retry'
+          else t.state::text end,
+        l.lifecycle, p_waiting_for_dependencies, p_waiting_for_retry, p_steps_in_process) as threshold,
+      least(p_max_lifetime_hours * 60,
+        case when p_enforce then (l.lifecycle ->> 'max_duration_minutes')::integer end) as lifetime,
+      extract(epoch from v_now - r.created_at) / 60 as age
+    from tasker_core.tasks t
+    join lifecycles l on l.template_id = t.template_id
+    join tasker_core.task_requests r on r.task_id = t.task_id
+    where t.state in ('waiting_for_dependencies', 'waiting_for_retry', 'steps_in_process', 'evaluating_results')
+      and (p_task_ids is null or t.task_id = any(p_task_ids))
+  ), timed as (
+    select w.*, extract(epoch from v_now - case
+        when w.state_since > v_now - make_interval(mins => w.threshold) then w.state_since
+        -- A task may work for long without a change of its own state.
+        when w.state in ('steps_in_process', 'evaluating_results') then greatest(w.state_since, (
+          select max(s.updated_at) from tasker_core.steps s
+          where s.step_id >= w.task_id << 20 and s.step_id < (w.task_id + 1) << 20))
+        else w.state_since
+      end) / 60 as still
+    from watched w
+  )
+  select x.task_id, x.state, floor(x.still)::integer, floor(x.age)::integer, x.threshold, x.lifetime,
+    x.still >= x.threshold or x.age >= x.lifetime,
+    x.action = 'dlq' and (not p_enforce or coalesce((x.lifecycle ->> 'auto_dlq_on_timeout')::boolean, true)),
+    x.action in ('dlq', 'error') and (not p_enforce or coalesce((x.lifecycle ->> 'auto_fail_on_timeout')::boolean, true))
+  from timed x;
+end $$;
+
+-- purpose: stale tasks about which something is to be done, those that have stood still for longest first. A pending
+--          entry hides its task, unless it is about one step that failed.
+create function tasker.get_stale_tasks_for_dlq(
+  p_waiting_for_dependencies integer default 60, p_waiting_for_retry integer default 30,
+  p_steps_in_process integer default 30, p_max_lifetime_hours integer default 24, p_limit integer default 100,
+  p_enforce_lifecycle boolean default true
+) returns table (
+  task_uuid uuid, namespace_name text, task_name text, current_state text, time_in_state_minutes integer,
+  task_age_minutes integer, staleness_threshold_minutes integer, to_dlq boolean, to_error boolean, task_id bigint
+)
+language sql stable set search_path to '' as $$
+  select r.task_uuid, n.name::text, nt.name::text, x.state::text, x.minutes_in_state, x.age_minutes, x.threshold_minutes,
+    x.to_dlq, x.to_error, x.task_id
+  from tasker_core._staleness(null, p_waiting_for_dependencies, p_waiting_for_retry, p_steps_in_process,
+    p_max_lifetime_hours, p_enforce_lifecycle) x
+  join tasker_core.task_requests r on r.task_id = x.task_id
+  join tasker_core.named_tasks nt on nt.named_task_id = r.named_task_id
+  join tasker_core.namespaces n on n.namespace_id = nt.namespace_id
+  where x.is_stale and (x.to_dlq or x.to_error)
+    and not exists (select from tasker_core.tasks_dlq d
+      where d.task_id = x.task_id and d.resolution_status = 'pending'
+        and not (x.to_error and d.dlq_reason in ('max_retries_exceeded', 'worker_unavailable')))
+  order by x.minutes_in_state desc, x.task_id
+  limit p_limit
+$$;
+
+-- purpose: gives a task up: its state is error, what could still run in it is cancelled, and workers that run a step are
+--          told. False when the task does not exist or is final.
+-- locks: steps ascending, then the task. sqlstate: 40001, see _lock_task_steps.
+create function tasker.transition_stale_task_to_error(p_task_uuid uuid, p_reason text default null) returns boolean
+language sql volatile set search_path to '' as $$
+  select coalesce((
+    select c.closed
+    from tasker_core.task_requests r, lateral tasker_core._close_tasks(
+      null, array[r.task_id], 'error', 'expire_task', 'staleness_detection', p_reason) c
+    where r.task_uuid = p_task_uuid), false)
+$$;
+
+-- purpose: one round of staleness detection.
+-- action_taken: would_transition_to_dlq_and_error (dry run: nothing is changed) | transitioned_to_dlq_and_error |
+--          moved_to_dlq_only | transitioned_to_error_only | transition_failed (the task went on in the meantime).
+-- locks: all steps of the stale tasks ascending, then the tasks ascending. sqlstate: 40001, see _lock_task_steps.
+create function tasker.detect_and_transition_stale_tasks(
+  p_dry_run boolean default true, p_batch_size integer default 100, p_waiting_for_dependencies integer default 60,
+  p_waiting_for_retry integer default 30, p_steps_in_process integer default 30,
+  p_max_lifetime_hours integer default 24, p_enforce_lifecycle boolean default true
+) returns table (
+  task_uuid uuid, namespace_name text, task_name text, current_state text, time_in_state_minutes integer,
+  staleness_threshold_minutes integer, action_taken text, moved_to_dlq boolean, transition_success boolean,
+  task_id bigint
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_ids bigint[];
+  v_stale bigint[];
+  v_recorded bigint[] := '{}';
+  v_closed bigint[] := '{}';
+  v_tasks jsonb;
+  v_task record;
+begin
+  -- guard
+  select coalesce(array_agg(g.task_id), '{}'), coalesce(jsonb_agg(to_jsonb(g)), '[]') into v_ids, v_tasks
+  from tasker.get_stale_tasks_for_dlq(p_waiting_for_dependencies, p_waiting_for_retry, p_steps_in_process,
+    p_max_lifetime_hours, p_batch_size, p_enforce_lifecycle) g;
+
+  if not p_dry_run and cardinality(v_ids) > 0 then
+    -- lock
+    perform tasker_core._lock_task_steps(v_ids);
+    -- A new statement: some may have gone on while this waited.
+    v_stale := array(
+      select s.task_id from tasker_core._staleness(v_ids, p_waiting_for_dependencies, p_waiting_for_retry,
+        p_steps_in_process, p_max_lifetime_hours, p_enforce_lifecycle) s where s.is_stale);
+
+    -- change
+    for v_task in
+      select x.* from jsonb_to_recordset(v_tasks) x(task_id bigint, to_dlq boolean, current_state text,
+        time_in_state_minutes integer, task_age_minutes integer, staleness_threshold_minutes integer)
+      where x.to_dlq and x.task_id = any(v_stale) order by x.task_id
+    loop
+      if (select e.created from tasker_core._create_dlq_entry(v_task.task_id, 'staleness_timeout', jsonb_build_object(
+        'time_in_state_minutes', v_task.time_in_state_minutes, 'task_age_minutes', v_task.task_age_minutes,
+        'staleness_threshold_minutes', v_task.staleness_threshold_minutes), v_now) e)
+      then
+        v_recorded := v_recorded || v_task.task_id;
+      end if;
+    end loop;
+    v_closed := array(
+      select c.task_id from tasker_core._close_tasks(null, array(
+          select x.task_id from jsonb_to_recordset(v_tasks) x(task_id bigint, to_error boolean)
+          where x.to_error and x.task_id = any(v_stale)),
+        'error', 'expire_task', 'staleness_detection', 'stood still for longer than its limits allow') c
+      where c.closed);
+  end if;
+
+  return query
+  select x.task_uuid, x.namespace_name, x.task_name, x.current_state, x.time_in_state_minutes,
+    x.staleness_threshold_minutes,
+    case
+      when p_dry_run then 'would_transition_to_dlq_and_error'
+      when x.task_id = any(v_recorded) and x.task_id = any(v_closed) then 'transitioned_to_dlq_and_error'
+      when x.task_id = any(v_recorded) then 'moved_to_dlq_only'
+      when x.task_id = any(v_closed) then 'transitioned_to_error_only'
+      else 'transition_failed'
+    end,
+    x.task_id = any(v_recorded), x.task_id = any(v_closed), x.task_id
+  from jsonb_to_recordset(v_tasks) x(task_uuid uuid, namespace_name text, task_name text, current_state text,
+    time_in_state_minutes integer, staleness_threshold_minutes integer, task_id bigint);
+end $$;
+
+-- 0383_function_reconcile_messages.sql
+-- purpose: a step that should be found in its queue, but has no message there, gets one again: somebody purged the
+--          queue, or restored it from elsewhere. Off the hot path. Looks at the steps of up to p_limit tasks behind the
+--          task p_after that are enqueued, or in progress with an expired lease.
+-- returns: how many tasks it looked at, how many steps it repaired, and where to go on: 0 when there is nothing behind.
+-- locks:   steps ascending, skipping held ones: whoever holds one is about to move it. Messages are new rows.
+create function tasker_core.reconcile_messages(
+  p_limit integer default 1000, p_after bigint default 0,
+  out looked_at integer, out repaired integer, out next_after bigint
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_task_ids bigint[];
+  v_seen tasker_core.steps[];
+  v_namespace record;
+  v_missing text;
+  v_ids bigint[];
+  v_messages bigint[];
+  v_steps tasker_core.steps[];
+begin
+  repaired := 0;
+  v_task_ids := array(
+    select t.task_id from tasker_core.tasks t
+    where t.task_id > p_after and t.n_pipeline > 0 order by t.task_id limit p_limit);
+  looked_at := cardinality(v_task_ids);
+  next_after := case when looked_at = p_limit then v_task_ids[looked_at] else 0 end;
+  select coalesce(array_agg(x.s), '{}') into v_seen
+  from unnest(v_task_ids) i(task_id), lateral (
+    select s from tasker_core.steps s
+    where s.step_id >= i.task_id << 20 and s.step_id < (i.task_id + 1) << 20
+      and (s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now))
+    offset 0  -- one range of the primary key per task, whatever the planner believes
+  ) x;
+
+  for v_namespace in
+    select n.namespace_id, n.name from tasker_core.namespaces n
+    where n.namespace_id in (select s.namespace_id from unnest(v_seen) s) order by 1
+  loop
+    v_missing := format('select array(select c.step_id from unnest($1) c
+      where not exists (select from pgmq.%I q where q.msg_id = c.message_id) order by 1)',
+      'q_worker_' || lower(v_namespace.name) || '_queue');
+    execute v_missing into v_ids
+    using array(select s from unnest(v_seen) s where s.namespace_id = v_namespace.namespace_id);
+    continue when cardinality(v_ids) = 0;
+
+    -- What was seen is old by now: only rows that are held, and messages looked for afterwards, count.
+    select coalesce(array_agg(x.s), '{}') into v_steps
+    from (
+      select s from tasker_core.steps s
+      where s.step_id = any(v_ids)
+        and (s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now))
+      order by s.step_id for update skip locked
+    ) x;
+    execute v_missing into v_ids using v_steps;
+    continue when cardinality(v_ids) = 0;
+    select array_agg(s order by s.step_id) into v_steps from unnest(v_steps) s where s.step_id = any(v_ids);
+
+    execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace.namespace_id) into v_messages
+    using v_ids,
+      array(select (select r.task_uuid from tasker_core.task_requests r where r.task_id = x >> 20) from unnest(v_ids) x),
+      array(select (select r.correlation_id from tasker_core.task_requests r where r.task_id = x >> 20) from unnest(v_ids) x),
+      array(select s.callable_id from unnest(v_steps) s), v_now;
+    update tasker_core.steps s set message_id = v_messages[width_bucket(s.step_id, v_ids)] where s.step_id = any(v_ids);
+    repaired := repaired + cardinality(v_ids);
+  end loop;
+end $$;
+
+-- 0390_function_publish_events.sql
+-- purpose: domain events (contract/wire-types.md section 7) of accepted results, in the results' own transaction: an
+--          event is in its queue exactly when its result is stored, and a repeat, which is not accepted, adds nothing.
+-- p_accepted ascending; the others one entry per event. A message that the queue cannot hold (a code point that jsonb has
+--          not, a queue that was dropped) is left out and reported: no event fails the step that it is about.
+-- rows:    refused_event per message that was left out: step_id, status (why), number (its place in p_messages, from 1).
+-- locks:   none; messages are new rows.
+create function tasker_core._publish_events(
+  p_accepted bigint[], p_step_ids bigint[], p_queues text[], p_messages text[]
+) returns setof tasker_core.tick_row
+language plpgsql set search_path to '' as $$
+declare
+  v_places integer[] := array(
+    select i from generate_subscripts(p_step_ids, 1) i
+    where p_accepted[width_bucket(p_step_ids[i], p_accepted)] = p_step_ids[i] order by i);
+  v_place integer;
+begin
+  if cardinality(v_places) = 0 then return; end if;
+  begin
+    perform pgmq.send_batch(x.queue, x.messages)
+    from (
+      select p_queues[i] as queue, array_agg(p_messages[i]::jsonb order by i) as messages
+      from unnest(v_places) i group by p_queues[i]
+    ) x;
+    return;
+  exception when others then
+    -- One of them: each by itself finds out which.
+    null;
+  end;
+  foreach v_place in array v_places loop
+    begin
+      perform pgmq.send(p_queues[v_place], p_messages[v_place]::jsonb);
+    exception when others then
+      return query select 'refused_event', p_step_ids[v_place], null::bigint, null::bigint, null::integer, null::integer,
+        null::integer, null::boolean, sqlerrm, null::timestamptz, null::integer, null::timestamptz, v_place::bigint;
+    end;
+  end loop;
+end $$;
+
+-- purpose: the queue `<namespace>_domain_events`, made when a template that publishes durable events is registered.
+-- locks:   an advisory lock per namespace while the queue is made.
+create function tasker_core.create_domain_event_queue(p_namespace text) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_queue text := p_namespace || '_domain_events';
+begin
+  perform pg_advisory_xact_lock(hashtextextended('tasker.domain_events.' || p_namespace, 0));
+  if not exists (select from pgmq.meta m where m.queue_name = v_queue) then
+    perform pgmq.create(v_queue);
+  end if;
+end $$;
+
 -- 0500_view_contract_tables.sql
 -- purpose: the contract's tables (contract/sql.md section 1) as views over the physical ones: same names, columns and
 --          types (timestamp without time zone, UTC). Writes go through functions.
@@ -2877,3 +3412,883 @@ language sql stable set search_path to '' as $$
   ) e
   where s.state = 'pending' and s.pending_dependencies <> e.unsatisfied
 $$;
+
+-- 0511_function_task_edges.sql
+-- purpose: what readers of a task's graph start from: its step that a uuid names, and its edges, those of the template
+--          between initial steps and those made at run time, each pair once. Steps are found by range, never by step_id >> 20.
+-- Null when the uuid names no step: the id inside it must belong to the task whose half it carries.
+create function tasker_core._existing_step_id(p_step_uuid uuid) returns bigint
+language sql stable set search_path to '' as $$
+  select s.step_id
+  from tasker_core.steps s
+  join tasker_core.task_requests r on r.task_id = tasker_core.step_id_of(p_step_uuid) >> 20
+  where s.step_id = tasker_core.step_id_of(p_step_uuid)
+    and tasker_core.step_uuid(r.task_uuid, s.step_id) = p_step_uuid
+$$;
+
+create function tasker_core._task_edges(p_task_id bigint) returns table (from_id bigint, to_id bigint)
+language sql stable set search_path to '' as $$
+  select p.step_id, s.step_id
+  from tasker_core.steps s
+  join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id and ts.initial
+  cross join unnest(ts.dependencies) d(ordinal)
+  join tasker_core.steps p on p.step_id = (p_task_id << 20) + d.ordinal
+  join tasker_core.template_steps pts on pts.template_step_id = p.template_step_id and pts.initial
+  where s.step_id >= p_task_id << 20 and s.step_id < (p_task_id + 1) << 20
+  union
+  select e.from_id, e.to_id
+  from tasker_core.step_edges e
+  where e.from_id >= p_task_id << 20 and e.from_id < (p_task_id + 1) << 20
+$$;
+
+-- 0512_function_step_next_retry_time.sql
+-- purpose: when a step may be tried again, by the formula of contract/states.md section 3; null when nothing delays it.
+create function tasker.calculate_step_next_retry_time(
+  p_backoff_request_seconds integer, p_last_attempted_at timestamp without time zone,
+  p_failure_time timestamp without time zone, p_attempts integer, p_max_backoff_seconds integer default 60,
+  p_backoff_multiplier numeric default 2.0
+) returns timestamp without time zone
+language sql immutable parallel safe set search_path to '' as $$
+  select case
+    when p_backoff_request_seconds is not null and p_last_attempted_at is not null
+      then p_last_attempted_at + make_interval(secs => p_backoff_request_seconds)
+    when p_failure_time is not null then p_failure_time + make_interval(secs =>
+      -- Past 64 doublings every cap is exceeded; the bound keeps power() finite.
+      least(power(p_backoff_multiplier::double precision, least(coalesce(p_attempts, 1), 64)), p_max_backoff_seconds))
+  end
+$$;
+
+-- Seconds before the next attempt after p_attempts attempts, without jitter (contract/states.md section 6).
+create function tasker.calculate_backoff_delay(
+  p_attempts integer, p_base_seconds integer default 1, p_max_backoff_seconds integer default 60,
+  p_backoff_multiplier numeric default 2.0
+) returns integer
+language sql immutable parallel safe set search_path to '' as $$
+  select floor(least(
+    p_base_seconds * power(p_backoff_multiplier::double precision, least(coalesce(p_attempts, 1), 64)),
+    p_max_backoff_seconds))::integer
+$$;
+
+-- 0513_function_step_readiness.sql
+-- purpose: readiness of steps (contract/states.md section 3). A parent counts by its own state whether or not the caller
+--          asked for it. next_retry_at is the timer that will fire, for a failed step the formula; a step that is neither
+--          waits for no time, so null. last_failure_at is the latest failed result, or when the step entered error.
+create function tasker_core._step_readiness(p_task_ids bigint[])
+returns table (
+  step_id bigint, workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
+  dependencies_satisfied boolean, retry_eligible boolean, ready_for_execution boolean,
+  last_failure_at timestamp without time zone, next_retry_at timestamp without time zone, total_parents integer,
+  completed_parents integer, attempts integer, max_attempts integer, backoff_request_seconds integer,
+  last_attempted_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select x.step_id, tasker_core.step_uuid(x.task_uuid, x.step_id), x.task_uuid, x.named_step_uuid, x.name::text,
+    x.state::text, x.satisfied, x.eligible,
+    x.state in ('pending', 'waiting_for_retry') and x.satisfied and x.eligible
+      and (x.state = 'pending' or x.due_at is null or x.due_at <= tasker.now()),
+    x.failed_at at time zone 'UTC',
+    case x.state
+      when 'waiting_for_retry' then x.due_at at time zone 'UTC'
+      when 'error' then tasker.calculate_step_next_retry_time(x.backoff_seconds,
+        x.last_attempted_at at time zone 'UTC', x.failed_at at time zone 'UTC', x.attempts)
+    end,
+    x.total, x.completed, x.attempts, x.max_attempts, x.backoff_seconds, x.last_attempted_at at time zone 'UTC'
+  from (
+    select s.step_id, r.task_uuid, ns.named_step_uuid, coalesce(s.name, ns.name) as name, s.state,
+      coalesce(p.total, 0) as total, coalesce(p.completed, 0) as completed,
+      coalesce(p.total = p.completed, true) as satisfied,
+      s.attempts = 0 or (s.retryable and s.attempts < s.max_attempts) as eligible,
+      (select st.due_at from tasker_core.step_timers st where st.step_id = s.step_id) as due_at,
+      coalesce(
+        (select sr.recorded_at from tasker_core.step_results sr
+         where sr.step_id = s.step_id and not sr.success order by sr.token desc limit 1),
+        case when s.state = 'error' then s.updated_at end) as failed_at,
+      s.attempts, s.max_attempts, s.backoff_seconds, s.last_attempted_at
+    from (select distinct u.task_id from unnest(p_task_ids) u(task_id)) k
+    join tasker_core.task_requests r on r.task_id = k.task_id
+    join tasker_core.steps s on s.step_id >= k.task_id << 20 and s.step_id < (k.task_id + 1) << 20
+    join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+    join tasker_core.named_steps ns on ns.named_step_id = ts.named_step_id
+    left join (
+      select e.to_id, count(*)::integer as total, (count(*) filter (
+        where ps.state in ('complete', 'resolved_manually') or (ps.state = 'error' and ps.failure_tolerated)
+      ))::integer as completed
+      from (select distinct u.task_id from unnest(p_task_ids) u(task_id)) q
+      cross join lateral tasker_core._task_edges(q.task_id) e
+      join tasker_core.steps ps on ps.step_id = e.from_id
+      group by e.to_id
+    ) p on p.to_id = s.step_id
+  ) x
+$$;
+
+create function tasker.get_step_readiness_status_batch(p_task_uuids uuid[], p_step_uuids uuid[] default null)
+returns table (
+  workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
+  dependencies_satisfied boolean, retry_eligible boolean, ready_for_execution boolean,
+  last_failure_at timestamp without time zone, next_retry_at timestamp without time zone, total_parents integer,
+  completed_parents integer, attempts integer, max_attempts integer, backoff_request_seconds integer,
+  last_attempted_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select x.workflow_step_uuid, x.task_uuid, x.named_step_uuid, x.name, x.current_state, x.dependencies_satisfied,
+    x.retry_eligible, x.ready_for_execution, x.last_failure_at, x.next_retry_at, x.total_parents, x.completed_parents,
+    x.attempts, x.max_attempts, x.backoff_request_seconds, x.last_attempted_at
+  from tasker_core._step_readiness(array(
+    select r.task_id from tasker_core.task_requests r where r.task_uuid = any(p_task_uuids))) x
+  where p_step_uuids is null or x.workflow_step_uuid = any(p_step_uuids)
+  order by x.task_uuid, x.workflow_step_uuid
+$$;
+
+create function tasker.get_step_readiness_status(p_task_uuid uuid, p_step_uuids uuid[] default null)
+returns table (
+  workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
+  dependencies_satisfied boolean, retry_eligible boolean, ready_for_execution boolean,
+  last_failure_at timestamp without time zone, next_retry_at timestamp without time zone, total_parents integer,
+  completed_parents integer, attempts integer, max_attempts integer, backoff_request_seconds integer,
+  last_attempted_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select * from tasker.get_step_readiness_status_batch(array[p_task_uuid], p_step_uuids)
+$$;
+
+create function tasker.get_ready_steps(p_task_uuid uuid)
+returns table (
+  workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
+  dependencies_satisfied boolean, retry_eligible boolean, ready_for_execution boolean,
+  last_failure_at timestamp without time zone, next_retry_at timestamp without time zone, total_parents integer,
+  completed_parents integer, attempts integer, max_attempts integer, backoff_request_seconds integer,
+  last_attempted_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select x.* from tasker.get_step_readiness_status(p_task_uuid) x where x.ready_for_execution
+$$;
+
+-- Null when the uuid names no step.
+create function tasker.check_step_dependencies(p_step_uuid uuid) returns boolean
+language sql stable set search_path to '' as $$
+  select x.dependencies_satisfied
+  from tasker_core._step_readiness(array[tasker_core._existing_step_id(p_step_uuid) >> 20]) x
+  where x.workflow_step_uuid = p_step_uuid
+$$;
+
+-- 0514_function_step_graph.sql
+-- purpose: questions about a task's graph: levels, ancestors, whether an edge would close a cycle; and the graph as a view.
+-- Longest path from a root. Rows are deduplicated per (step, level), so a wide graph does not multiply its paths; the
+-- bound ends a walk in a graph that is no DAG.
+create function tasker.calculate_dependency_levels(p_task_uuid uuid)
+returns table (workflow_step_uuid uuid, dependency_level integer)
+language sql stable set search_path to '' as $$
+  with recursive task as materialized (
+    select r.task_id, r.task_uuid, t.n_total
+    from tasker_core.task_requests r join tasker_core.tasks t on t.task_id = r.task_id
+    where r.task_uuid = p_task_uuid
+  ), edges as materialized (
+    select e.* from task, tasker_core._task_edges(task.task_id) e
+  ), levels as (
+    select s.step_id, 0 as level
+    from task join tasker_core.steps s on s.step_id >= task.task_id << 20 and s.step_id < (task.task_id + 1) << 20
+    where not exists (select from edges e where e.to_id = s.step_id)
+    union
+    select e.to_id, l.level + 1
+    from levels l join edges e on e.from_id = l.step_id
+    where l.level < (select n_total from task)
+  )
+  select tasker_core.step_uuid((select task_uuid from task), l.step_id), max(l.level)
+  from levels l group by l.step_id order by 2, 1
+$$;
+
+-- distance 1 is a direct parent; a step reached over paths of different lengths appears once per length.
+create function tasker.get_step_transitive_dependencies(p_step_uuid uuid)
+returns table (
+  workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, step_name text, results jsonb, processed boolean,
+  distance integer
+)
+language sql stable set search_path to '' as $$
+  with recursive target as materialized (
+    select tasker_core._existing_step_id(p_step_uuid) as step_id
+  ), edges as materialized (
+    select e.* from target, tasker_core._task_edges(target.step_id >> 20) e
+  ), ancestors as (
+    select e.from_id as step_id, 1 as distance from target join edges e on e.to_id = target.step_id
+    union
+    select e.from_id, a.distance + 1 from ancestors a join edges e on e.to_id = a.step_id where a.distance < 50
+  )
+  select tasker_core.step_uuid(r.task_uuid, s.step_id), r.task_uuid, ns.named_step_uuid,
+    coalesce(s.name, ns.name)::text,
+    (select sr.body::jsonb from tasker_core.step_results sr where sr.step_id = s.step_id order by sr.token desc limit 1),
+    s.state in ('complete', 'cancelled', 'resolved_manually'), a.distance
+  from ancestors a
+  join tasker_core.steps s on s.step_id = a.step_id
+  join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+  join tasker_core.named_steps ns on ns.named_step_id = ts.named_step_id
+  join tasker_core.task_requests r on r.task_id = a.step_id >> 20
+  order by a.distance, s.step_id
+$$;
+
+-- Whether the edge from -> to would close a cycle: `to` reaches `from` already.
+create function tasker.detect_cycle(p_from_step_uuid uuid, p_to_step_uuid uuid) returns boolean
+language sql stable set search_path to '' as $$
+  with recursive ends as materialized (
+    select tasker_core._existing_step_id(p_from_step_uuid) as from_id,
+      tasker_core._existing_step_id(p_to_step_uuid) as to_id
+  ), edges as materialized (
+    select e.* from ends, tasker_core._task_edges(ends.to_id >> 20) e
+  ), reached as (
+    select to_id as step_id from ends
+    union
+    select e.to_id from reached r join edges e on e.from_id = r.step_id
+  )
+  select exists (select from reached r, ends where r.step_id = ends.from_id)
+$$;
+
+create function tasker_core._task_dag(p_task_id bigint)
+returns table (
+  step_id bigint, parent_ids bigint[], child_ids bigint[], min_depth integer
+)
+language sql stable set search_path to '' as $$
+  with recursive edges as materialized (
+    select e.* from tasker_core._task_edges(p_task_id) e
+  ), steps as materialized (
+    select s.step_id,
+      array(select e.from_id from edges e where e.to_id = s.step_id order by 1) as parent_ids,
+      array(select e.to_id from edges e where e.from_id = s.step_id order by 1) as child_ids
+    from tasker_core.steps s where s.step_id >= p_task_id << 20 and s.step_id < (p_task_id + 1) << 20
+  ), depths as (
+    select s.step_id, 0 as depth from steps s where s.parent_ids = '{}'
+    union
+    select e.to_id, d.depth + 1 from depths d join edges e on e.from_id = d.step_id
+    where d.depth < (select count(*) from steps)
+  )
+  select s.step_id, s.parent_ids, s.child_ids, min(d.depth)
+  from steps s left join depths d on d.step_id = s.step_id
+  group by s.step_id, s.parent_ids, s.child_ids
+$$;
+
+create view tasker.step_dag_relationships as
+select tasker_core.step_uuid(r.task_uuid, d.step_id) as workflow_step_uuid, r.task_uuid, ns.named_step_uuid,
+  (select coalesce(jsonb_agg(tasker_core.step_uuid(r.task_uuid, u.id) order by u.id), '[]') from unnest(d.parent_ids) u(id))
+    as parent_step_uuids,
+  (select coalesce(jsonb_agg(tasker_core.step_uuid(r.task_uuid, u.id) order by u.id), '[]') from unnest(d.child_ids) u(id))
+    as child_step_uuids,
+  cardinality(d.parent_ids)::bigint as parent_count, cardinality(d.child_ids)::bigint as child_count,
+  d.parent_ids = '{}' as is_root_step, d.child_ids = '{}' as is_leaf_step, d.min_depth as min_depth_from_root
+from tasker_core.task_requests r
+cross join lateral tasker_core._task_dag(r.task_id) d
+join tasker_core.steps s on s.step_id = d.step_id
+join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+join tasker_core.named_steps ns on ns.named_step_id = ts.named_step_id;
+
+-- 0515_function_next_ready_tasks.sql
+-- purpose: tasks that polling should look at next (contract/states.md sections 5 and 9). A priority ages: it grows during
+--          the first hour in a state, then fades, so that a task that is stuck does not keep others from their turn.
+create function tasker_core._computed_priority(
+  p_priority integer, p_created_at timestamptz, p_state_since timestamptz, p_now timestamptz
+) returns numeric
+language sql immutable parallel safe set search_path to '' as $$
+  select case
+    when p_now - p_state_since < interval '1 hour'
+      then p_priority + extract(epoch from p_now - p_created_at) / 3600 * 0.1
+    when p_now - p_state_since < interval '24 hours'
+      then p_priority * exp(-extract(epoch from p_now - p_state_since) / 3600 / 12)
+    else 0.1
+  end
+$$;
+
+create function tasker_core._ready_steps_count(p_task_id bigint) returns bigint
+language sql stable set search_path to '' as $$
+  select count(*)
+  from tasker_core.steps s
+  where s.step_id >= p_task_id << 20 and s.step_id < (p_task_id + 1) << 20
+    and s.state in ('pending', 'waiting_for_retry') and s.pending_dependencies = 0
+    and (s.attempts = 0 or (s.retryable and s.attempts < s.max_attempts))
+    and (s.state = 'pending' or not exists (
+      select from tasker_core.step_timers st where st.step_id = s.step_id and st.due_at > tasker.now()))
+$$;
+
+create function tasker.get_task_ready_info(p_task_uuid uuid)
+returns table (
+  task_uuid uuid, task_name text, priority integer, namespace_name text, ready_steps_count bigint,
+  computed_priority numeric, current_state text
+)
+language sql stable set search_path to '' as $$
+  select r.task_uuid, n.name::text, r.priority, ns.name::text, tasker_core._ready_steps_count(t.task_id),
+    tasker_core._computed_priority(r.priority, r.created_at, t.state_since, tasker.now()), t.state::text
+  from tasker_core.task_requests r
+  join tasker_core.tasks t on t.task_id = r.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  where r.task_uuid = p_task_uuid
+$$;
+
+-- Steps in error make a task blocked, whatever else is ready: the counter tells without looking at its steps.
+create function tasker.get_next_ready_tasks(p_limit integer default 5)
+returns table (
+  task_uuid uuid, task_name text, priority integer, namespace_name text, ready_steps_count bigint,
+  computed_priority numeric, current_state text
+)
+language sql stable set search_path to '' as $$
+  select r.task_uuid, n.name::text, r.priority, ns.name::text, c.ready,
+    tasker_core._computed_priority(r.priority, r.created_at, t.state_since, tasker.now()) as computed, t.state::text
+  from tasker_core.tasks t
+  cross join lateral (select tasker_core._ready_steps_count(t.task_id) as ready) c
+  join tasker_core.task_requests r on r.task_id = t.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  -- By the task's own row first: steps are counted only of those that are left.
+  where (t.state = 'pending' or (t.n_error = 0 and (
+      (t.state = 'waiting_for_dependencies' and t.state_since >= tasker.now() - interval '60 minutes')
+      or (t.state = 'waiting_for_retry' and t.state_since >= tasker.now() - interval '30 minutes'))))
+    and (t.state = 'pending' or c.ready > 0)
+  order by computed desc, r.created_at, t.task_id
+  limit p_limit
+$$;
+
+create function tasker.get_next_ready_task()
+returns table (
+  task_uuid uuid, task_name text, priority integer, namespace_name text, ready_steps_count bigint,
+  computed_priority numeric, current_state text
+)
+language sql stable set search_path to '' as $$
+  select * from tasker.get_next_ready_tasks(1)
+$$;
+
+create function tasker.get_task_execution_contexts_batch(p_task_uuids uuid[])
+returns table (
+  task_uuid uuid, named_task_uuid uuid, status text, total_steps bigint, pending_steps bigint,
+  in_progress_steps bigint, completed_steps bigint, failed_steps bigint, ready_steps bigint, execution_status text,
+  recommended_action text, completion_percentage numeric, health_status text, enqueued_steps bigint
+)
+language sql stable set search_path to '' as $$
+  select c.*
+  from (select distinct u.id from unnest(p_task_uuids) u(id)) k
+  cross join lateral tasker.get_task_execution_context(k.id) c
+  order by c.task_uuid
+$$;
+
+create function tasker.find_stuck_tasks(p_minutes integer default 10)
+returns table (
+  task_uuid uuid, task_name text, namespace_name text, current_state text, minutes_in_state numeric,
+  state_since timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select r.task_uuid, n.name::text, ns.name::text, t.state::text,
+    round(extract(epoch from tasker.now() - t.state_since) / 60, 2), t.state_since at time zone 'UTC'
+  from tasker_core.tasks t
+  join tasker_core.task_requests r on r.task_id = t.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  where t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+    and t.state_since <= tasker.now() - make_interval(mins => p_minutes)
+  order by t.state_since, t.task_id
+$$;
+
+-- 0516_function_system_health_counts.sql
+-- purpose: how many tasks and steps are in each state, one pass over each table.
+create function tasker.get_system_health_counts()
+returns table (
+  pending_tasks bigint,
+  initializing_tasks bigint,
+  enqueuing_steps_tasks bigint,
+  steps_in_process_tasks bigint,
+  evaluating_results_tasks bigint,
+  waiting_for_dependencies_tasks bigint,
+  waiting_for_retry_tasks bigint,
+  blocked_by_failures_tasks bigint,
+  complete_tasks bigint,
+  error_tasks bigint,
+  cancelled_tasks bigint,
+  resolved_manually_tasks bigint,
+  total_tasks bigint,
+  pending_steps bigint,
+  enqueued_steps bigint,
+  in_progress_steps bigint,
+  enqueued_for_orchestration_steps bigint,
+  enqueued_as_error_for_orchestration_steps bigint,
+  waiting_for_retry_steps bigint,
+  complete_steps bigint,
+  error_steps bigint,
+  cancelled_steps bigint,
+  resolved_manually_steps bigint,
+  total_steps bigint
+)
+language sql stable set search_path to '' as $$
+  select k.*, s.*
+  from (
+    select count(*) filter (where t.state = 'pending') as pending,
+      count(*) filter (where t.state = 'initializing') as initializing,
+      count(*) filter (where t.state = 'enqueuing_steps') as enqueuing_steps,
+      count(*) filter (where t.state = 'steps_in_process') as steps_in_process,
+      count(*) filter (where t.state = 'evaluating_results') as evaluating_results,
+      count(*) filter (where t.state = 'waiting_for_dependencies') as waiting_for_dependencies,
+      count(*) filter (where t.state = 'waiting_for_retry') as waiting_for_retry,
+      count(*) filter (where t.state = 'blocked_by_failures') as blocked_by_failures,
+      count(*) filter (where t.state = 'complete') as complete,
+      count(*) filter (where t.state = 'error') as error,
+      count(*) filter (where t.state = 'cancelled') as cancelled,
+      count(*) filter (where t.state = 'resolved_manually') as resolved_manually,
+      count(*) as total
+    from tasker_core.tasks t
+  ) k
+  cross join (
+    select count(*) filter (where w.state = 'pending') as pending,
+      count(*) filter (where w.state = 'enqueued') as enqueued,
+      count(*) filter (where w.state = 'in_progress') as in_progress,
+      count(*) filter (where w.state = 'enqueued_for_orchestration') as enqueued_for_orchestration,
+      count(*) filter (where w.state = 'enqueued_as_error_for_orchestration') as enqueued_as_error_for_orchestration,
+      count(*) filter (where w.state = 'waiting_for_retry') as waiting_for_retry,
+      count(*) filter (where w.state = 'complete') as complete,
+      count(*) filter (where w.state = 'error') as error,
+      count(*) filter (where w.state = 'cancelled') as cancelled,
+      count(*) filter (where w.state = 'resolved_manually') as resolved_manually,
+      count(*) as total
+    from tasker_core.steps w
+  ) s
+$$;
+
+-- 0517_function_analytics_metrics.sql
+-- purpose: figures of a period, by default the last hour. A task counts as completed or failed when one of its steps did,
+--          as the contract says: a task can be both. Rates are percentages of those outcomes, durations seconds.
+create function tasker.get_analytics_metrics(p_since timestamptz default null)
+returns table (
+  active_tasks_count bigint, total_namespaces_count bigint, unique_task_types_count bigint,
+  system_health_score numeric, task_throughput bigint, completion_count bigint, error_count bigint,
+  completion_rate numeric, error_rate numeric, avg_task_duration numeric, avg_step_duration numeric,
+  step_throughput bigint, analysis_period_start timestamptz, calculated_at timestamptz
+)
+language sql stable set search_path to '' as $$
+  with period as materialized (
+    select tasker.now() as until, coalesce(p_since, tasker.now() - interval '1 hour') as since
+  ), ended as materialized (
+    select s.step_id >> 20 as task_id, s.state, coalesce(s.processed_at, s.updated_at) as at,
+      extract(epoch from s.processed_at - s.last_attempted_at) as seconds
+    from tasker_core.steps s, period p
+    where s.state in ('complete', 'error')
+      and coalesce(s.processed_at, s.updated_at) >= least(p.since, p.until - interval '1 hour')
+  ), outcomes as (
+    select count(distinct e.task_id) filter (where e.state = 'complete' and e.at >= p.since) as completions,
+      count(distinct e.task_id) filter (where e.state = 'error' and e.at >= p.since) as errors,
+      count(distinct e.task_id) filter (where e.state = 'complete' and e.at >= p.until - interval '1 hour') as hour_good,
+      count(distinct e.task_id) filter (where e.state = 'error' and e.at >= p.until - interval '1 hour') as hour_bad,
+      count(*) filter (where e.state = 'complete' and e.at >= p.since) as steps,
+      avg(e.seconds) filter (where e.state = 'complete' and e.at >= p.since) as seconds
+    from ended e, period p
+  )
+  select (select count(*) from tasker_core.tasks t
+      where t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')),
+    (select count(*) from tasker_core.namespaces), (select count(*) from tasker_core.named_tasks),
+    coalesce(round(o.hour_good::numeric / nullif(o.hour_good + o.hour_bad, 0), 4), 1.0),
+    (select count(*) from tasker_core.task_requests r where r.created_at >= p.since), o.completions, o.errors,
+    coalesce(round(o.completions * 100.0 / nullif(o.completions + o.errors, 0), 2), 0),
+    coalesce(round(o.errors * 100.0 / nullif(o.completions + o.errors, 0), 2), 0),
+    coalesce((select round(avg(extract(epoch from t.completed_at - r.requested_at)), 3)
+      from tasker_core.tasks t join tasker_core.task_requests r on r.task_id = t.task_id
+      where t.completed_at >= p.since), 0),
+    coalesce(round(o.seconds, 3), 0), o.steps, p.since, p.until
+  from outcomes o, period p
+$$;
+
+-- 0518_function_slowest.sql
+-- purpose: the slowest steps and tasks of a period, single and per definition. A step's duration is its last attempt, a
+--          task's is from request to completion; a task or step that is not finished has none and is left out.
+create function tasker.get_slowest_steps(
+  p_since timestamptz default null, p_limit integer default 10, p_namespace text default null,
+  p_task_name text default null, p_version text default null
+)
+returns table (
+  workflow_step_uuid uuid, task_uuid uuid, step_name text, task_name text, namespace_name text, version text,
+  duration_seconds numeric, attempts integer, created_at timestamp without time zone,
+  completed_at timestamp without time zone, retryable boolean, step_status text
+)
+language sql stable set search_path to '' as $$
+  select tasker_core.step_uuid(r.task_uuid, s.step_id), r.task_uuid, coalesce(s.name, d.name)::text, n.name::text,
+    ns.name::text, n.version::text,
+    round(extract(epoch from s.processed_at - coalesce(s.last_attempted_at, s.created_at)), 3) as duration, s.attempts,
+    s.created_at at time zone 'UTC', s.processed_at at time zone 'UTC', s.retryable, s.state::text
+  from tasker_core.steps s
+  join tasker_core.task_requests r on r.task_id = s.step_id >> 20
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+  join tasker_core.named_steps d on d.named_step_id = ts.named_step_id
+  where s.state = 'complete' and s.processed_at is not null
+    and s.created_at >= coalesce(p_since, tasker.now() - interval '24 hours')
+    and (p_namespace is null or ns.name = p_namespace) and (p_task_name is null or n.name = p_task_name)
+    and (p_version is null or n.version = p_version)
+  order by duration desc, s.step_id
+  limit p_limit
+$$;
+
+create function tasker.get_slowest_tasks(
+  p_since timestamptz default null, p_limit integer default 10, p_namespace text default null,
+  p_task_name text default null, p_version text default null
+)
+returns table (
+  task_uuid uuid, task_name text, namespace_name text, version text, duration_seconds numeric, step_count bigint,
+  completed_steps bigint, error_steps bigint, created_at timestamp without time zone,
+  completed_at timestamp without time zone, initiator text, source_system text
+)
+language sql stable set search_path to '' as $$
+  select r.task_uuid, n.name::text, ns.name::text, n.version::text,
+    round(extract(epoch from t.completed_at - r.requested_at), 3) as duration, t.n_total::bigint,
+    t.n_complete::bigint, t.n_error::bigint, r.created_at at time zone 'UTC', t.completed_at at time zone 'UTC',
+    r.initiator::text, r.source_system::text
+  from tasker_core.tasks t
+  join tasker_core.task_requests r on r.task_id = t.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  where t.completed_at is not null and r.created_at >= coalesce(p_since, tasker.now() - interval '24 hours')
+    and (p_namespace is null or ns.name = p_namespace) and (p_task_name is null or n.name = p_task_name)
+    and (p_version is null or n.version = p_version)
+  order by duration desc, t.task_id
+  limit p_limit
+$$;
+
+-- error_rate is a share, 0..1. An execution is a step that finished or failed for good.
+create function tasker.get_slowest_steps_aggregated(
+  p_since timestamptz default null, p_limit integer default 10, p_min_executions integer default 5
+)
+returns table (
+  namespace_name text, task_name text, version text, step_name text, average_duration_seconds numeric,
+  max_duration_seconds numeric, execution_count bigint, error_count bigint, error_rate numeric,
+  last_executed_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select ns.name::text, n.name::text, n.version::text, d.name::text, coalesce(round(avg(x.seconds), 3), 0) as average,
+    coalesce(round(max(x.seconds), 3), 0), count(*), count(*) filter (where x.failed),
+    round(count(*) filter (where x.failed)::numeric / count(*), 4), max(x.ended_at) at time zone 'UTC'
+  from (
+    select s.step_id >> 20 as task_id, s.template_step_id, s.state = 'error' as failed, e.ended_at,
+      extract(epoch from e.ended_at - coalesce(s.last_attempted_at, s.created_at)) as seconds
+    from tasker_core.steps s
+    cross join lateral (select case when s.state = 'error' then s.updated_at else s.processed_at end as ended_at) e
+    where s.state in ('complete', 'error') and s.created_at >= coalesce(p_since, tasker.now() - interval '24 hours')
+  ) x
+  join tasker_core.task_requests r on r.task_id = x.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  join tasker_core.template_steps ts on ts.template_step_id = x.template_step_id
+  join tasker_core.named_steps d on d.named_step_id = ts.named_step_id
+  group by ns.name, n.name, n.version, d.name
+  having count(*) >= p_min_executions
+  order by average desc, ns.name, n.name, n.version, d.name
+  limit p_limit
+$$;
+
+create function tasker.get_slowest_tasks_aggregated(
+  p_since timestamptz default null, p_limit integer default 10, p_min_executions integer default 5
+)
+returns table (
+  namespace_name text, task_name text, version text, average_duration_seconds numeric, max_duration_seconds numeric,
+  execution_count bigint, average_step_count numeric, error_count bigint, error_rate numeric,
+  last_executed_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select ns.name::text, n.name::text, n.version::text, coalesce(round(avg(x.seconds), 3), 0) as average,
+    coalesce(round(max(x.seconds), 3), 0), count(*), round(avg(x.n_total), 2), count(*) filter (where x.failed),
+    round(count(*) filter (where x.failed)::numeric / count(*), 4), max(x.ended_at) at time zone 'UTC'
+  from (
+    select r.named_task_id, t.n_total, t.state <> 'complete' as failed, e.ended_at,
+      extract(epoch from e.ended_at - r.requested_at) as seconds
+    from tasker_core.tasks t
+    join tasker_core.task_requests r on r.task_id = t.task_id
+    cross join lateral (select coalesce(t.completed_at, t.state_since) as ended_at) e
+    where t.state in ('complete', 'error', 'blocked_by_failures')
+      and r.created_at >= coalesce(p_since, tasker.now() - interval '24 hours')
+  ) x
+  join tasker_core.named_tasks n on n.named_task_id = x.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  group by ns.name, n.name, n.version
+  having count(*) >= p_min_executions
+  order by average desc, ns.name, n.name, n.version
+  limit p_limit
+$$;
+
+-- 0519_function_pgmq_messages.sql
+-- purpose: single messages of a queue for outside tools, and sending with a notification (contract/sql.md section 3).
+-- locks:   the message that is named, nothing else.
+-- raises:  22023 for a name that no queue can have; 42P01 for a queue that does not exist.
+create function tasker.extract_queue_namespace(p_queue_name text) returns text
+language sql immutable parallel safe set search_path to '' as $$
+  select case
+    when p_queue_name ~ '^orchestration' then 'orchestration'
+    else coalesce(substring(p_queue_name from '^worker_(.+)_queue$'), substring(p_queue_name from '^(.+)_queue$'), 'default')
+  end
+$$;
+
+-- Characters of a message that still travels inside its notification.
+create function tasker.pgmq_payload_size_threshold() returns integer
+language sql immutable parallel safe as $$ select 7000 $$;
+
+create function tasker_core._queue_table(p_queue_name text) returns text
+language plpgsql stable set search_path to '' as $$
+declare
+  v_table text := format('pgmq.%I', 'q_' || lower(p_queue_name));
+begin
+  if p_queue_name is null or p_queue_name !~ '^[A-Za-z0-9_]{1,47}$' then
+    raise exception 'queue name % is not 1 to 47 letters, digits or underscores', quote_nullable(p_queue_name)
+      using errcode = '22023';
+  end if;
+  if to_regclass(v_table) is null then
+    raise exception 'queue % does not exist: create it with pgmq.create', p_queue_name using errcode = '42P01';
+  end if;
+  return v_table;
+end $$;
+
+-- A row only if the message is visible; it is then hidden for p_vt_seconds.
+create function tasker.pgmq_read_specific_message(p_queue_name text, p_msg_id bigint, p_vt_seconds integer default 30)
+returns table (msg_id bigint, read_ct integer, enqueued_at timestamptz, vt timestamptz, message jsonb)
+language plpgsql set search_path to '' as $$
+begin
+  return query execute format(
+    'update %s q set vt = tasker.now() + make_interval(secs => $2), read_ct = q.read_ct + 1
+     where q.msg_id = $1 and q.vt <= tasker.now()
+     returning q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message', tasker_core._queue_table(p_queue_name))
+  using p_msg_id, p_vt_seconds;
+end $$;
+
+create function tasker.pgmq_delete_specific_message(p_queue_name text, p_msg_id bigint) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_count bigint;
+begin
+  execute format('delete from %s q where q.msg_id = $1', tasker_core._queue_table(p_queue_name)) using p_msg_id;
+  get diagnostics v_count = row_count;
+  return v_count > 0;
+end $$;
+
+create function tasker.pgmq_extend_vt_specific_message(p_queue_name text, p_msg_id bigint, p_vt_seconds integer default 30)
+returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_count bigint;
+begin
+  execute format('update %s q set vt = tasker.now() + make_interval(secs => $2) where q.msg_id = $1',
+    tasker_core._queue_table(p_queue_name)) using p_msg_id, p_vt_seconds;
+  get diagnostics v_count = row_count;
+  return v_count > 0;
+end $$;
+
+create function tasker_core._notify_queue(p_namespace text, p_payload jsonb) returns void
+language plpgsql set search_path to '' as $$
+begin
+  perform pg_notify('pgmq_message_ready.' || p_namespace, p_payload::text);
+  perform pg_notify('pgmq_message_ready', p_payload::text);
+end $$;
+
+create function tasker.pgmq_send_with_notify(p_queue_name text, p_message jsonb, p_delay_seconds integer default 0)
+returns bigint
+language plpgsql set search_path to '' as $$
+declare
+  v_namespace text := tasker.extract_queue_namespace(p_queue_name);
+  v_length integer := length(p_message::text);
+  v_msg_id bigint;
+  v_base jsonb;
+  v_whole jsonb;
+begin
+  perform tasker_core._queue_table(p_queue_name);
+  select s.id into v_msg_id from pgmq.send(p_queue_name, p_message, p_delay_seconds) s(id);
+  v_base := jsonb_build_object('msg_id', v_msg_id, 'queue_name', p_queue_name, 'namespace', v_namespace,
+    'ready_at', tasker.now() + make_interval(secs => p_delay_seconds), 'delay_seconds', p_delay_seconds);
+  v_whole := v_base || jsonb_build_object('event_type', 'message_with_payload', 'message', p_message);
+  -- A notification holds less than 8000 bytes, and characters may be more than one: too long would fail the send.
+  if v_length < tasker.pgmq_payload_size_threshold() and octet_length(v_whole::text) < 7900 then
+    perform tasker_core._notify_queue(v_namespace, v_whole);
+  elsif v_length > 7800 then
+    perform tasker_core._notify_queue(v_namespace,
+      v_base - 'delay_seconds' || '{"event_type": "message_ready", "payload_omitted": true, "truncated": true}');
+  else
+    perform tasker_core._notify_queue(v_namespace,
+      v_base || '{"event_type": "message_ready", "payload_omitted": true}');
+  end if;
+  return v_msg_id;
+end $$;
+
+-- One notification for up to 200 messages, so that their ids fit.
+create function tasker.pgmq_send_batch_with_notify(p_queue_name text, p_messages jsonb[], p_delay_seconds integer default 0)
+returns setof bigint
+language plpgsql set search_path to '' as $$
+declare
+  v_namespace text := tasker.extract_queue_namespace(p_queue_name);
+  v_ids bigint[];
+begin
+  perform tasker_core._queue_table(p_queue_name);
+  v_ids := array(select s.id from pgmq.send_batch(p_queue_name, p_messages, p_delay_seconds) s(id));
+  for i in 1 .. cardinality(v_ids) by 200 loop
+    perform tasker_core._notify_queue(v_namespace, jsonb_build_object('event_type', 'batch_ready',
+      'msg_ids', v_ids[i : i + 199], 'queue_name', p_queue_name, 'namespace', v_namespace,
+      'message_count', cardinality(v_ids[i : i + 199]), 'delay_seconds', p_delay_seconds,
+      'ready_at', tasker.now() + make_interval(secs => p_delay_seconds)));
+  end loop;
+  return query select unnest(v_ids);
+end $$;
+
+-- 0520_function_task_summary.sql
+-- purpose: a task at a glance, the JSON of contract/rest.md 2.7 (GET /v1/tasks/{uuid}/summary), without payloads.
+create function tasker.get_task_summaries(p_task_uuids uuid[]) returns table (task_uuid uuid, summary jsonb)
+language sql stable set search_path to '' as $$
+  select r.task_uuid, jsonb_build_object(
+    'task', jsonb_build_object('task_uuid', r.task_uuid, 'name', n.name, 'namespace', ns.name, 'version', n.version,
+      'status', c.status, 'created_at', r.created_at, 'updated_at', t.state_since, 'completed_at', t.completed_at,
+      'initiator', r.initiator, 'source_system', r.source_system, 'reason', r.reason,
+      'correlation_id', r.correlation_id, 'total_steps', c.total_steps, 'pending_steps', c.pending_steps,
+      'in_progress_steps', c.in_progress_steps, 'completed_steps', c.completed_steps, 'failed_steps', c.failed_steps)
+      || jsonb_build_object('completion_percentage', c.completion_percentage, 'health_status', c.health_status,
+      'execution_status', c.execution_status, 'recommended_action', c.recommended_action),
+    'template', jsonb_build_object('steps', (
+      select coalesce(jsonb_agg(jsonb_build_object('name', ts.name, 'step_type', ts.step_type, 'handler', k.name,
+        'dependencies', (select coalesce(jsonb_agg(p.name order by p.template_step_id), '[]')
+          from tasker_core.template_steps p
+          where p.template_step_id in (select (t.template_id::bigint << 20) + o.n from unnest(ts.dependencies) o(n))),
+        'retryable', ts.retryable, 'max_attempts', ts.max_attempts) order by ts.template_step_id), '[]')
+      from tasker_core.template_steps ts join tasker_core.callables k on k.callable_id = ts.callable_id
+      where ts.template_step_id >= t.template_id::bigint << 20
+        and ts.template_step_id < (t.template_id + 1)::bigint << 20)),
+    'steps', (
+      select coalesce(jsonb_agg(jsonb_build_object('step_uuid', x.workflow_step_uuid, 'name', x.name,
+        'current_state', x.current_state, 'created_at', s.created_at at time zone 'UTC',
+        'completed_at', s.processed_at at time zone 'UTC', 'last_attempted_at', x.last_attempted_at,
+        'attempts', x.attempts, 'max_attempts', x.max_attempts,
+        'dependencies_satisfied', x.dependencies_satisfied, 'retry_eligible', x.retry_eligible,
+        'error', case when jsonb_typeof(e.body -> 'error') = 'object' then jsonb_build_object(
+          'error_type', e.body #> '{error,error_type}',
+          'retryable', coalesce(e.body #> '{error,retryable}', 'false'),
+          'status_code', e.body #> '{error,status_code}') end) order by s.created_at, s.step_id), '[]')
+      from tasker_core._step_readiness(array[t.task_id]) x
+      join tasker_core.steps s on s.step_id = x.step_id
+      left join lateral (select sr.body::jsonb as body from tasker_core.step_results sr
+        where sr.step_id = s.step_id order by sr.token desc limit 1) e on true),
+    'dlq', '{"in_dlq": false, "dlq_reason": null, "resolution_status": null}'::jsonb,
+    'links', jsonb_build_object('task', '/v1/tasks/' || r.task_uuid,
+      'steps', '/v1/tasks/' || r.task_uuid || '/workflow_steps', 'dlq', '/v1/dlq'))
+  from tasker_core.task_requests r
+  join tasker_core.tasks t on t.task_id = r.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  cross join lateral tasker.get_task_execution_context(r.task_uuid) c
+  where r.task_uuid = any(p_task_uuids)
+  order by r.task_uuid
+$$;
+
+-- Null when there is no such task.
+create function tasker.get_task_summary(p_task_uuid uuid) returns jsonb
+language sql stable set search_path to '' as $$
+  select x.summary from tasker.get_task_summaries(array[p_task_uuid]) x
+$$;
+
+-- 0521_view_named_tasks_named_steps.sql
+-- purpose: which steps a named task's current template has. The uuid is derived so that it is stable.
+create view tasker.named_tasks_named_steps as
+select md5('ntns:' || t.named_task_id || ':' || ns.named_step_id)::uuid as ntns_uuid, t.named_task_uuid,
+  ns.named_step_uuid, ts.retryable as default_retryable, ts.max_attempts as default_max_attempts,
+  t.created_at at time zone 'UTC' as created_at, t.updated_at at time zone 'UTC' as updated_at
+from tasker_core.named_tasks t
+join tasker_core.template_steps ts on ts.template_step_id >= t.current_template_id::bigint << 20
+  and ts.template_step_id < (t.current_template_id + 1)::bigint << 20
+join tasker_core.named_steps ns on ns.named_step_id = ts.named_step_id;
+
+-- 0522_function_code_defined_helpers.sql
+-- purpose: the read-only SQL helpers of contract/code-defined.md for outside tools.
+-- Empty when the task is not one of this namespace and name.
+create function tasker.tasker_get_ready_steps(p_namespace text, p_name text, p_task_uuid uuid)
+returns table (
+  workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
+  dependencies_satisfied boolean, retry_eligible boolean, ready_for_execution boolean,
+  last_failure_at timestamp without time zone, next_retry_at timestamp without time zone, total_parents integer,
+  completed_parents integer, attempts integer, max_attempts integer, backoff_request_seconds integer,
+  last_attempted_at timestamp without time zone
+)
+language sql stable set search_path to '' as $$
+  select x.* from tasker.get_ready_steps(p_task_uuid) x
+  where exists (
+    select from tasker.get_task_ready_info(p_task_uuid) i
+    where i.namespace_name = p_namespace and i.task_name = p_name)
+$$;
+
+-- The unfinished steps of a task and what they wait for. Reads only: dependencies are resolved with the results.
+create function tasker.tasker_resolve_dependencies(p_task_uuid uuid)
+returns table (
+  workflow_step_uuid uuid, name text, current_state text, dependencies_satisfied boolean, total_parents integer,
+  completed_parents integer
+)
+language sql stable set search_path to '' as $$
+  select x.workflow_step_uuid, x.name, x.current_state, x.dependencies_satisfied, x.total_parents, x.completed_parents
+  from tasker.get_step_readiness_status(p_task_uuid) x
+  where x.current_state not in ('complete', 'cancelled', 'resolved_manually')
+$$;
+
+-- 0540_view_dlq.sql
+-- purpose: DLQ and staleness as operators read them (contract/sql.md section 1, rest.md section 2.7).
+create view tasker.tasks_dlq as
+select d.dlq_entry_uuid, r.task_uuid, d.original_state, d.dlq_reason, d.dlq_timestamp at time zone 'UTC' as dlq_timestamp,
+  d.resolution_status, d.resolution_timestamp at time zone 'UTC' as resolution_timestamp, d.resolution_notes,
+  d.resolved_by, d.task_snapshot, d.metadata, d.created_at at time zone 'UTC' as created_at,
+  d.updated_at at time zone 'UTC' as updated_at
+from tasker_core.tasks_dlq d join tasker_core.task_requests r on r.task_id = d.task_id;
+
+-- One row per reason that has entries.
+create view tasker.v_dlq_dashboard as
+select d.dlq_reason, count(*) as total_entries,
+  count(*) filter (where d.resolution_status = 'pending') as pending,
+  count(*) filter (where d.resolution_status = 'manually_resolved') as manually_resolved,
+  count(*) filter (where d.resolution_status = 'permanently_failed') as permanent_failures,
+  count(*) filter (where d.resolution_status = 'cancelled') as cancelled,
+  min(d.dlq_timestamp) at time zone 'UTC' as oldest_entry, max(d.dlq_timestamp) at time zone 'UTC' as newest_entry,
+  (avg(extract(epoch from d.resolution_timestamp - d.dlq_timestamp)) / 60)::double precision as avg_resolution_time_minutes
+from tasker_core.tasks_dlq d
+group by d.dlq_reason;
+
+-- Pending entries, most urgent first.
+create view tasker.v_dlq_investigation_queue as
+select x.dlq_entry_uuid, x.task_uuid, x.original_state, x.dlq_reason, x.dlq_timestamp, x.minutes_in_dlq,
+  x.namespace_name, x.task_name, x.current_state, x.time_in_state_minutes,
+  case x.dlq_reason
+    when 'dependency_cycle_detected' then 1000
+    when 'max_retries_exceeded' then 500
+    when 'staleness_timeout' then 100
+    when 'worker_unavailable' then 50
+    else 10
+  end + x.minutes_in_dlq as priority_score
+from (
+  select d.dlq_entry_uuid, r.task_uuid, d.original_state, d.dlq_reason,
+    d.dlq_timestamp at time zone 'UTC' as dlq_timestamp,
+    (extract(epoch from tasker.now() - d.dlq_timestamp) / 60)::double precision as minutes_in_dlq,
+    n.name as namespace_name, nt.name as task_name, t.state::text as current_state,
+    floor(extract(epoch from tasker.now() - t.state_since) / 60)::integer as time_in_state_minutes
+  from tasker_core.tasks_dlq d
+  join tasker_core.task_requests r on r.task_id = d.task_id
+  join tasker_core.tasks t on t.task_id = d.task_id
+  join tasker_core.named_tasks nt on nt.named_task_id = r.named_task_id
+  join tasker_core.namespaces n on n.namespace_id = nt.namespace_id
+  where d.resolution_status = 'pending'
+) x
+order by priority_score desc;
+
+-- How many tasks of a kind are in which state, and for how long.
+create view tasker.v_task_state_analysis as
+select n.name as namespace_name, nt.name as task_name, t.state::text as current_state, count(*) as task_count,
+  (avg(extract(epoch from tasker.now() - t.state_since)) / 60)::double precision as avg_minutes_in_state,
+  (max(extract(epoch from tasker.now() - t.state_since)) / 60)::double precision as max_minutes_in_state,
+  min(t.state_since) at time zone 'UTC' as oldest_in_state_since
+from tasker_core.tasks t
+join tasker_core.task_requests r on r.task_id = t.task_id
+join tasker_core.named_tasks nt on nt.named_task_id = r.named_task_id
+join tasker_core.namespaces n on n.namespace_id = nt.namespace_id
+group by n.name, nt.name, t.state;
+
+-- Watched tasks, stale ones first. Measured with the default limits where the template sets none: a view cannot know
+-- the configuration of the hosts. `warning` from four fifths of a limit on.
+create view tasker.v_task_staleness_monitoring as
+select r.task_uuid, n.name as namespace_name, nt.name as task_name, x.state::text as current_state,
+  x.minutes_in_state as time_in_state_minutes, x.age_minutes as task_age_minutes,
+  x.threshold_minutes as staleness_threshold_minutes,
+  case
+    when x.is_stale then 'stale'
+    when x.minutes_in_state >= x.threshold_minutes * 0.8 or x.age_minutes >= x.lifetime_minutes * 0.8 then 'warning'
+    else 'healthy'
+  end as health_status,
+  r.priority
+from tasker_core._staleness(null, 60, 30, 30, 24, true) x
+join tasker_core.task_requests r on r.task_id = x.task_id
+join tasker_core.named_tasks nt on nt.named_task_id = r.named_task_id
+join tasker_core.namespaces n on n.namespace_id = nt.namespace_id
+order by x.is_stale desc, x.minutes_in_state desc;

@@ -28,6 +28,10 @@ insert into tasker_core.task_transition_rules (from_state, event, to_state) valu
   ('blocked_by_failures', 'GiveUp', 'error'),
   -- Ours: no step is in error any more, after an operator acted on one.
   ('blocked_by_failures', 'FailuresCleared', 'evaluating_results'),
+  -- Ours: the task stood still for longer than its limits allow. In steps_in_process that is Fail.
+  ('evaluating_results', 'TimedOut', 'error'),
+  ('waiting_for_dependencies', 'TimedOut', 'error'),
+  ('waiting_for_retry', 'TimedOut', 'error'),
   ('blocked_by_failures', 'ManualResolution', 'resolved_manually');
 
 insert into tasker_core.task_transition_rules (from_state, event, to_state)
@@ -210,4 +214,6 @@ insert into tasker_core.task_moves (from_state, to_state, path, events) values
 
 insert into tasker_core.task_moves (from_state, to_state, path, events)
 select r.from_state, r.to_state, array[r.to_state], array[r.event]
-from tasker_core.task_transition_rules r where r.event in ('Cancel', 'ResolveManually');
+from tasker_core.task_transition_rules r
+where r.event in ('Cancel', 'ResolveManually', 'TimedOut', 'GiveUp')
+  or (r.from_state = 'steps_in_process' and r.event = 'Fail');

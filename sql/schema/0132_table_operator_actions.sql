@@ -10,7 +10,7 @@ create table tasker_core.operator_actions (
   actor text not null,
   reason text,
   constraint action_is_known check (
-    action in ('cancel_task', 'resolve_task', 'reset_step', 'resolve_step', 'complete_step')),
+    action in ('cancel_task', 'resolve_task', 'expire_task', 'reset_step', 'resolve_step', 'complete_step')),
   constraint step_actions_name_their_step check ((action like '%\_step') = (step_id is not null))
 );
 create index operator_actions_by_task on tasker_core.operator_actions (task_id);

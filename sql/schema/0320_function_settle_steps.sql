@@ -176,6 +176,10 @@ begin
   from (select u.*, width_bucket(u.task_id, v_task_ids) as i from unnest(v_tasks) u) t
   where t.state <> v_next[t.i] or t.state = 'steps_in_process';
 
+  if cardinality(p_failed) > 0 then
+    perform tasker_core._on_final_failures(p_worker_id, p_failed, p_steps, p_now);
+  end if;
+
   return query
   select 'task', null::bigint, t.task_id, null::bigint, null::integer, null::integer, null::integer,
     null::boolean, v_next[t.i]::text, null::timestamptz, null::integer, null::timestamptz, null::bigint

@@ -3,7 +3,8 @@
 -- locks: steps ascending; messages are new rows or skip locked.
 create function tasker_core.submit_step_results(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
-  p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json
+  p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json,
+  p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -18,6 +19,9 @@ begin
     p_execution_ms, p_hint_ms, p_bodies, p_ends, v_now);
   return query select x.* from tasker_core._verdicts(v_steps, v_result.accepted, p_step_ids, p_tokens) x;
   if cardinality(v_result.accepted) = 0 then return; end if;
+  if p_events is not null then
+    return query select x.* from tasker_core._publish_events(v_result.accepted, p_event_steps, p_event_queues, p_events) x;
+  end if;
 
   v_failed := array(select x from unnest(v_result.retrying || v_result.failed) x order by x);
   if p_plans is not null then
@@ -59,6 +63,7 @@ declare
   v_late boolean := false;
   v_due bigint[] := '{}';
   v_plans json;
+  v_siblings bigint[] := '{}';
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_result record;
@@ -74,6 +79,10 @@ begin
     from tasker_core._children_of(v_ids) c;
     select json_object_agg(r.step_id, r.plan) into v_plans
     from tasker_core.step_results r where r.step_id = any(v_ids) and r.plan is not null;
+    v_siblings := tasker_core._siblings_to_stop(
+      array(select r.step_id from tasker_core.step_results r where r.step_id = any(v_ids) and not r.success),
+      array(select r.step_id from tasker_core.step_results r
+        where r.step_id = any(v_ids) and not r.success and not r.retryable));
   end if;
   if p_timer_limit > 0 then
     v_due := array(
@@ -81,7 +90,7 @@ begin
       order by t.due_at limit p_timer_limit for update skip locked);
   end if;
   v_touched := array(select distinct x from unnest(
-      coalesce(v_ids, '{}') || v_children || v_due || tasker_core._planned_step_ids(v_plans)) x
+      coalesce(v_ids, '{}') || v_children || v_siblings || v_due || tasker_core._planned_step_ids(v_plans)) x
     order by x);
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { StepHandlerClass } from "@tasker-core/sdk/host";
+import type { CollectedEvents, StepHandlerClass } from "@tasker-core/sdk/host";
 import { HandlerRegistry } from "@tasker-core/sdk/host";
 import { Engine, type EngineRole } from "../../core/src/bootstrap.js";
 import { type Config, defaultConfig } from "../../core/src/config/index.js";
@@ -30,6 +30,7 @@ export interface TestEngineOptions {
   /** Templates beyond the simple ones. */
   readonly parsedTemplates?: readonly TaskTemplate[];
   readonly handlers?: Readonly<Record<string, StepHandlerClass>>;
+  readonly events?: Partial<CollectedEvents>;
   readonly languages?: readonly (keyof typeof REFERENCE_HANDLERS)[];
   /** Folders of handlers instead of the reference handlers, by language. */
   readonly handlerFolders?: Partial<Record<keyof typeof REFERENCE_HANDLERS, string>>;
@@ -125,6 +126,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
       ...(options.parsedTemplates ?? []),
     ],
     handlers: registry,
+    ...(options.events === undefined ? {} : { events: options.events }),
     bridges: await bridgeLanguages({
       config,
       paths: {

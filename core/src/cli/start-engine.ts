@@ -1,4 +1,4 @@
-import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
+import { type CollectedEvents, HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import { Engine, type EngineRole } from "../bootstrap.js";
 import type { LoadedConfig } from "../config/index.js";
 import type { ConfigError } from "../errors/index.js";
@@ -40,6 +40,7 @@ interface Handlers {
   readonly registry: HandlerRegistry | null;
   readonly loader: HandlerLoader | null;
   readonly names: readonly string[];
+  readonly events: Partial<CollectedEvents>;
   readonly bridges: readonly BridgeLanguage[];
   readonly problems: readonly ConfigError[];
 }
@@ -71,6 +72,7 @@ export async function startEngine(
     logger,
     templates: options.templates,
     ...(handlers.registry === null ? {} : { handlers: handlers.registry }),
+    events: handlers.events,
     bridges: handlers.bridges,
     // A database of one's own is brought up to date; a shared one only by `tasker db migrate`, unless one runs alone.
     migrate: role === "all" || database.from !== "url",
@@ -109,7 +111,7 @@ async function prepareHandlers(
   { loaded, handlers, signal }: StartEngineOptions,
 ): Promise<Handlers> {
   if (handlers === null) {
-    return { registry: null, loader: null, names: [], bridges: [], problems: [] };
+    return { registry: null, loader: null, names: [], events: {}, bridges: [], problems: [] };
   }
   const { config, env } = loaded;
   const paths = handlerPaths({ config, env, workingDirectory, given: handlers });
@@ -121,13 +123,15 @@ async function prepareHandlers(
 }
 
 async function loadTypeScript(paths: readonly string[]): Promise<Omit<Handlers, "bridges">> {
-  if (paths.length === 0) return { registry: null, loader: null, names: [], problems: [] };
+  if (paths.length === 0) {
+    return { registry: null, loader: null, names: [], events: {}, problems: [] };
+  }
   const sdk = import.meta.resolve("@tasker-core/sdk");
   const registry = new HandlerRegistry(ResolverChain.standard());
   const loader = new HandlerLoader(registry, {
     // For projects that have installed neither, and for handlers written for the older name.
     standIns: { "@tasker-core/sdk": sdk, "@tasker-systems/tasker": sdk },
   });
-  const { handlers, problems } = await loader.load(paths);
-  return { registry, loader, names: handlers.map(({ name }) => name), problems };
+  const { handlers, events, problems } = await loader.load(paths);
+  return { registry, loader, names: handlers.map(({ name }) => name), events, problems };
 }

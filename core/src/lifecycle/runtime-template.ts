@@ -4,6 +4,7 @@ import { parseJson } from "../lib/parse-json.js";
 import {
   type BatchConfig,
   type CompiledTemplate,
+  type EventPublication,
   type IdentityStrategy,
   type StepGraph,
   type StepType,
@@ -32,6 +33,7 @@ export interface RuntimeStep {
   readonly batchConfig: BatchConfig | null;
   /** Null: any JSON value is a result. */
   readonly resultCheck: SchemaCheck | null;
+  readonly publications: readonly RuntimePublication[];
   readonly maxAttempts: number;
   readonly retryable: boolean;
   readonly timeoutMs: number | null;
@@ -42,6 +44,11 @@ export interface RuntimeStep {
   /** JSON texts, spliced into step events. */
   readonly definitionJson: string;
   readonly inputsJson: string;
+}
+
+/** A domain event that the step publishes, with its schema ready to check payloads. */
+export interface RuntimePublication extends EventPublication {
+  readonly check: SchemaCheck;
 }
 
 /** One registered revision of a template. */
@@ -169,6 +176,7 @@ interface StoredDefinition {
   readonly handler: { readonly initialization: JsonObject };
   readonly batch_config: BatchConfig | null;
   readonly result_schema?: JsonObject | null;
+  readonly publishes_events?: readonly EventPublication[];
 }
 
 function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
@@ -182,6 +190,13 @@ function runtimeStep(step: StoredStep, ids: TemplateIds): RuntimeStep {
     initialization: step.definition.handler.initialization,
     batchConfig: step.definition.batch_config,
     resultCheck: checkOf(step.definition.result_schema, `result_schema of step ${step.name}`),
+    publications: (step.definition.publishes_events ?? []).map((publication) => ({
+      ...publication,
+      check: compileSchema(
+        publication.schema,
+        `schema of event ${publication.name} of step ${step.name}`,
+      ),
+    })),
     maxAttempts: step.max_attempts,
     retryable: step.retryable,
     timeoutMs: step.timeout_ms,

@@ -35,6 +35,8 @@ export interface TaskInitializerDeps {
   readonly leaseMs: number;
   /** Takes the first steps that came back leased; calls `done` when they are in their channels. */
   readonly accept: (outcome: TickOutcome, done: () => void) => void;
+  /** Called after the commit, before the first steps are handed on. */
+  readonly onCreated: (creation: TaskCreation) => void;
 }
 
 /** Creates tasks, a batch in one commit. Their first steps come back leased as far as there is room. */
@@ -59,6 +61,10 @@ export class TaskInitializer {
       return;
     }
     this.#remember(creations, outcome);
+    for (const { position } of outcome.created) {
+      const creation = creations[position];
+      if (creation !== undefined) this.#deps.onCreated(creation);
+    }
     accept(outcome, () => pools.giveBack(routes));
     for (const { position, taskId } of outcome.created) {
       const creation = creations[position];
@@ -105,8 +111,10 @@ export class TaskInitializer {
       const taskUuid = uuids.get(taskId);
       if (creation === undefined) continue;
       // Its own twin: the call was repeated after a lost reply, and the first had been committed.
-      if (taskUuid === creation.task.taskUuid) creation.reply.resolve({ taskId, taskUuid });
-      else creation.reply.reject(duplicateError(creation, taskUuid));
+      if (taskUuid === creation.task.taskUuid) {
+        this.#deps.onCreated(creation);
+        creation.reply.resolve({ taskId, taskUuid });
+      } else creation.reply.reject(duplicateError(creation, taskUuid));
     }
   }
 }

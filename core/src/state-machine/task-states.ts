@@ -1,5 +1,5 @@
 /**
- * The task state machine of `contract/states.md` section 1, and one row of ours. The same rows are in SQL
+ * The task state machine of `contract/states.md` section 1, and four rows of ours. The same rows are in SQL
  * (`tasker_core.task_transition_rules`, which is what enforces them) and in docs/reference/states.md; a test compares all three.
  */
 export const TASK_STATES = [
@@ -51,10 +51,16 @@ export const TASK_TRANSITIONS: {
     ReadyStepsFound: "enqueuing_steps",
     NoDependenciesReady: "waiting_for_dependencies",
     PermanentFailure: "blocked_by_failures",
+    // Ours: the task stood still for longer than its limits allow.
+    TimedOut: "error",
     ...ALWAYS,
   },
-  waiting_for_dependencies: { DependenciesReady: "evaluating_results", ...ALWAYS },
-  waiting_for_retry: { RetryReady: "enqueuing_steps", ...ALWAYS },
+  waiting_for_dependencies: {
+    DependenciesReady: "evaluating_results",
+    TimedOut: "error",
+    ...ALWAYS,
+  },
+  waiting_for_retry: { RetryReady: "enqueuing_steps", TimedOut: "error", ...ALWAYS },
   blocked_by_failures: {
     GiveUp: "error",
     ManualResolution: "resolved_manually",

@@ -2,6 +2,7 @@ import type { CompletionChannel, StepDelivery, StepFailure } from "../channels/i
 import type { ClaimedStep } from "../db/functions/index.js";
 import { isConnectionLoss } from "../db/index.js";
 import { delay } from "../lib/delay.js";
+import type { LifecycleBus } from "../lifecycle/events/index.js";
 import type { Logger } from "../observability/index.js";
 import type { DeliveryBuilder } from "./delivery-builder.js";
 import type { Ledger } from "./ledger.js";
@@ -12,6 +13,7 @@ export interface DispatcherDeps {
   readonly pools: PoolSet;
   readonly ledger: Ledger;
   readonly completions: CompletionChannel;
+  readonly lifecycle: LifecycleBus;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly maxDeaths: number;
@@ -66,6 +68,7 @@ export class Dispatcher {
     const channel = pools.poolOf(delivery.callable)?.channel;
     if (channel?.offer(delivery) === true) {
       ledger.delivered(claim.stepId, claim.token, delivery.deliveryId, channel);
+      this.#deps.lifecycle.stepClaimed(delivery);
       return;
     }
     await this.#answer(delivery, {

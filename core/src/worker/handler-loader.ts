@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
+  type CollectedEvents,
+  collectEvents,
   collectHandlers,
   type HandlerRegistry,
   type StepHandlerClass,
@@ -16,6 +18,8 @@ export interface LoadedHandler {
 
 export interface HandlerLoadReport {
   readonly handlers: readonly LoadedHandler[];
+  /** Subscribers and publishers that the files export or declare. */
+  readonly events: CollectedEvents;
   /**
    * Why something was not loaded, one error per file or name: `HANDLER_PATH_NOT_FOUND`, `HANDLER_IMPORT_FAILED`,
    * `HANDLER_NAME_CONFLICT`. Everything else was registered all the same.
@@ -40,6 +44,8 @@ export class HandlerLoader {
   /** Files tried so far, so that a file is imported and reported once. */
   readonly #tried = new Map<string, Promise<number>>();
   readonly #handlers: LoadedHandler[] = [];
+  readonly #collected = new Set<unknown>();
+  readonly #events: CollectedEvents[] = [];
   readonly #problems: ConfigError[] = [];
   #hooks: ImportHooks | null = null;
 
@@ -54,7 +60,15 @@ export class HandlerLoader {
    */
   async load(paths: readonly string[]): Promise<HandlerLoadReport> {
     for (const path of paths) await this.#loadPath(resolve(path));
-    return { handlers: [...this.#handlers], problems: [...this.#problems] };
+    return {
+      handlers: [...this.#handlers],
+      events: {
+        lifecycle: this.#events.flatMap(({ lifecycle }) => lifecycle),
+        subscribers: this.#events.flatMap(({ subscribers }) => subscribers),
+        publishers: this.#events.flatMap(({ publishers }) => publishers),
+      },
+      problems: [...this.#problems],
+    };
   }
 
   /** Ends the import hooks. Handlers that import lazily need them: close when no handler runs any more. */
@@ -96,6 +110,7 @@ export class HandlerLoader {
     try {
       this.#hooks ??= installImportHooks(this.#standIns);
       exports = namesOf(await this.#hooks.import(pathToFileURL(file).href));
+      this.#events.push(collectEvents(exports, this.#collected));
     } catch (cause) {
       this.#problems.push(
         new ConfigError(

@@ -7,8 +7,10 @@ import {
 } from "../db/functions/index.js";
 import { isDataError, type PumpLink } from "../db/index.js";
 import { messageOf } from "../errors/index.js";
+import type { LifecycleBus } from "../lifecycle/events/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
+import type { EventPublisher, PreparedEvents } from "./event-publisher.js";
 import type { Ledger } from "./ledger.js";
 import type { PoolSet } from "./pool-set.js";
 import type { ResultPlanner } from "./result-planner.js";
@@ -22,6 +24,8 @@ export interface ResultWriterDeps {
   readonly registry: TemplateRegistry;
   readonly cache: TaskCache;
   readonly planner: ResultPlanner;
+  readonly publisher: EventPublisher;
+  readonly lifecycle: LifecycleBus;
   readonly logger: Logger;
   /** Sends reports to the database in one call. The caller owns room, timers, and what the call brings back. */
   readonly commit: (reports: readonly StepReport[]) => Promise<Committed>;
@@ -36,7 +40,10 @@ export interface Committed {
 /** A result ready for the database, with whom to tell. */
 interface Entry {
   readonly completion: StepCompletion;
+  /** As it was stored: not always what the handler answered. */
+  readonly outcome: StepSuccess | StepFailure;
   readonly report: StepReport;
+  readonly events: PreparedEvents | undefined;
   /** Our own words in place of a result that could not be stored. */
   readonly isReplacement: boolean;
 }
@@ -88,13 +95,27 @@ export class ResultWriter {
         outcome.outcome === "success"
           ? this.#deps.planner.plan(completion.delivery, outcome)
           : { outcome, plan: undefined };
-      const report = { ...reportOf(completion, kept), ...(plan === undefined ? {} : { plan }) };
-      return { completion, report, isReplacement: false };
+      return this.#entry(completion, kept, plan, false);
     } catch (error) {
       const why = `The answer of step \`${completion.delivery.stepName}\` cannot be read: ${messageOf(error)}`;
-      const report = reportOf(completion, rejectedOutcome("invalid_result", why));
-      return { completion, report, isReplacement: true };
+      return this.#entry(completion, rejectedOutcome("invalid_result", why), undefined, true);
     }
+  }
+
+  #entry(
+    completion: StepCompletion,
+    outcome: StepSuccess | StepFailure,
+    plan: string | undefined,
+    isReplacement: boolean,
+  ): Entry {
+    const bare = reportOf(completion, outcome);
+    const events = this.#deps.publisher.prepare(completion.delivery, outcome, bare.body);
+    const report = {
+      ...bare,
+      ...(plan === undefined ? {} : { plan }),
+      ...(events === undefined ? {} : { events: events.queued }),
+    };
+    return { completion, outcome, report, events, isReplacement };
   }
 
   /** When the database blames the data of a batch, halves it until the culprit stands alone. */
@@ -121,17 +142,25 @@ export class ResultWriter {
       this.counts.rejected += 1;
       const { completion } = first;
       const why = `The database refused the result of step \`${completion.delivery.stepName}\`: ${messageOf(error)}`;
-      const report = reportOf(completion, rejectedOutcome("invalid_result", why));
-      await this.#report([{ completion, report, isReplacement: true }]);
+      const replacement = rejectedOutcome("invalid_result", why);
+      await this.#report([this.#entry(completion, replacement, undefined, true)]);
     }
   }
 
   #settle(entries: readonly Entry[], outcome: TickOutcome): void {
     const { ledger, cache, logger } = this.#deps;
     const verdicts = new Map(outcome.verdicts.map((verdict) => [verdict.stepId, verdict.status]));
-    for (const { completion, report } of entries) {
+    if (outcome.refusedEvents.length > 0) {
+      const queued = entries.flatMap(({ report }) => report.events ?? []);
+      for (const { position, reason } of outcome.refusedEvents) {
+        this.#deps.publisher.refused(queued[position], reason);
+      }
+    }
+    for (const entry of entries) {
+      const { completion, report } = entry;
       const status = verdicts.get(report.stepId) ?? "stale";
       this.counts[status] += 1;
+      if (status === "committed") this.#tell(entry);
       if (status === "committed" && report.verdict === 0) {
         const epoch = cache.task(completion.delivery.taskId)?.dataEpoch ?? 0;
         cache.keepResult(report.stepId, epoch, Buffer.from(report.body).toString("utf8"));
@@ -145,6 +174,23 @@ export class ResultWriter {
       ledger.remove(report.stepId, report.token);
       completion.settled(status);
     }
+  }
+
+  /** What subscribers of this process get to know, now that the result is stored. */
+  #tell({ completion, outcome, report, events }: Entry): void {
+    const { publisher, lifecycle, registry } = this.#deps;
+    const { delivery } = completion;
+    if (!lifecycle.isIdle) {
+      const step = registry.get(delivery.templateId)?.steps[delivery.templateOrdinal];
+      // The arithmetic of _accept_results.
+      const isRetryable = report.verdict === 1 && step?.retryable !== false;
+      lifecycle.stepEnded(
+        delivery,
+        outcome,
+        isRetryable && delivery.attempt < delivery.maxAttempts,
+      );
+    }
+    if (events !== undefined) publisher.committed(delivery, events);
   }
 
   /** Nothing more can be done with these here: their leases end, and the steps come back. */

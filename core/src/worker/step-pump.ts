@@ -12,9 +12,11 @@ import {
 import type { PumpLink } from "../db/index.js";
 import { Listeners } from "../lib/listeners.js";
 import { WakeSignal } from "../lib/wake-signal.js";
+import type { LifecycleBus } from "../lifecycle/events/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
 import type { Dispatcher } from "./dispatcher.js";
+import type { EventPublisher } from "./event-publisher.js";
 import type { Ledger } from "./ledger.js";
 import { ORCHESTRATION } from "./orchestrator-loop.js";
 import type { PoolSet } from "./pool-set.js";
@@ -56,6 +58,8 @@ export interface PumpDeps {
   readonly registry: TemplateRegistry;
   readonly cache: TaskCache;
   readonly planner: ResultPlanner;
+  readonly publisher: EventPublisher;
+  readonly lifecycle: LifecycleBus;
   readonly workerId: number;
   readonly settings: PumpSettings;
   readonly logger: Logger;

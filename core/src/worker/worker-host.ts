@@ -7,11 +7,13 @@ import { ConfigError } from "../errors/index.js";
 import { WakeListener } from "../event-systems/wake-listener.js";
 import type { WakeMessage } from "../event-systems/wake-message.js";
 import { newUuid } from "../lib/uuid.js";
+import type { LifecycleBus } from "../lifecycle/events/index.js";
 import type { PlanLimits } from "../lifecycle/plans/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
 import { DeliveryBuilder } from "./delivery-builder.js";
 import { Dispatcher } from "./dispatcher.js";
+import type { EventPublisher } from "./event-publisher.js";
 import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { Ledger, type TakenAway } from "./ledger.js";
@@ -48,6 +50,8 @@ export interface WorkerHostOptions {
     readonly maxConcurrent: number;
   } | null;
   readonly bridges: readonly BridgeLanguage[];
+  readonly publisher: EventPublisher;
+  readonly lifecycle: LifecycleBus;
   readonly settings: WorkerSettings;
   /** `split` needs an orchestrator on the same database. */
   readonly mode: PumpMode;
@@ -158,6 +162,7 @@ export class WorkerHost {
       pools: this.pools,
       ledger: this.ledger,
       completions: this.#completions,
+      lifecycle: this.#options.lifecycle,
       logger,
       signal: this.#ending.signal,
       maxDeaths: settings.maxDeaths,
@@ -176,6 +181,8 @@ export class WorkerHost {
         enforceSchemas: settings.enforceResultSchemas,
         logger,
       }),
+      publisher: this.#options.publisher,
+      lifecycle: this.#options.lifecycle,
       mode: this.#options.mode,
       workerId: this.#workerId,
       settings,

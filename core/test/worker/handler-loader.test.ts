@@ -69,6 +69,27 @@ describe("HandlerLoader", () => {
     expect(report.handlers[0]?.file).toBe(join(root, "all.ts"));
   });
 
+  it("collects subscribers and publishers of handler files, each once", async () => {
+    await write({
+      ...ESM,
+      "events.ts": `import { BasePublisher, BaseSubscriber, EventSubscriber, onEvent } from ${JSON.stringify(SDK)};
+        export class Audit extends EventSubscriber { static override subscribeTo = "task.*"; }
+        export class Watch extends BaseSubscriber { handle() {} }
+        export class Shape extends BasePublisher { readonly publisherName = "Shape"; }
+        onEvent("step.completed", () => {});`,
+      "more.ts": `export { Audit } from "./events.js";\n${functional("a")}`,
+    });
+    const { events, handlers, problems } = await loader.load([root]);
+    expect(problems).toEqual([]);
+    expect(handlers.map(({ name }) => name)).toEqual(["a"]);
+    expect(events.lifecycle.map(({ patterns }) => patterns)).toEqual([
+      ["task.*"],
+      ["step.completed"],
+    ]);
+    expect(events.subscribers.map((subscriber) => subscriber.constructor.name)).toEqual(["Watch"]);
+    expect(events.publishers.map(({ publisherName }) => publisherName)).toEqual(["Shape"]);
+  });
+
   it("maps an import of `x.js` to `x.ts`, and shares modules between files", async () => {
     await write({
       ...ESM,

@@ -43,6 +43,15 @@ export {
   loadTemplates,
 } from "./load.js";
 export {
+  detectStaleTasks,
+  type ReconciledMessages,
+  reconcileMessages,
+  type StalenessLimits,
+  type StalenessRound,
+  type StaleTask,
+} from "./maintenance.js";
+export {
+  createDomainEventQueue,
   type RegisteredTemplateIds,
   registerTemplate,
   registerWorker,
@@ -52,6 +61,7 @@ export {
 export type { Routes } from "./routes.js";
 export {
   processStepResults,
+  type QueuedEvent,
   type StepReport,
   submitStepResults,
   type TickInput,

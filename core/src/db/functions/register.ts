@@ -22,6 +22,11 @@ export async function registerTemplate(
   return { templateId: row.template_id, namespaceId: row.namespace_id, created: row.created };
 }
 
+/** `tasker_core.create_domain_event_queue`. */
+export async function createDomainEventQueue(db: Queryable, namespace: string): Promise<void> {
+  await db.query("select tasker_core.create_domain_event_queue($1)", [namespace]);
+}
+
 export interface WorkerIdentity {
   readonly workerUuid: string;
   readonly name: string;

@@ -52,6 +52,8 @@ export interface TickOutcome {
   readonly restedTasks: { readonly taskId: bigint; readonly state: string }[];
   readonly created: { readonly position: number; readonly taskId: bigint }[];
   readonly duplicates: { readonly position: number; readonly taskId: bigint }[];
+  /** Domain events that their queue could not hold, by their place among the events of the call. */
+  readonly refusedEvents: { readonly position: number; readonly reason: string }[];
   /** Steps made visible in a queue instead of being handed to the caller. */
   queued: number;
   /** Messages that a queue scan looked at. */
@@ -67,6 +69,7 @@ export function readTickRows(result: QueryResult<unknown>): TickOutcome {
     restedTasks: [],
     created: [],
     duplicates: [],
+    refusedEvents: [],
     queued: 0,
     scanned: 0,
     nextTimerMs: null,
@@ -99,6 +102,12 @@ function addRow(outcome: TickOutcome, row: TickRow): void {
       (row.kind === "created" ? outcome.created : outcome.duplicates).push({
         position: Number(row.number) - 1,
         taskId: row.task_id as bigint,
+      });
+      return;
+    case "refused_event":
+      outcome.refusedEvents.push({
+        position: Number(row.number) - 1,
+        reason: row.status as string,
       });
       return;
     case "queued":

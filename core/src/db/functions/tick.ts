@@ -17,6 +17,16 @@ export interface StepReport {
   readonly body: Uint8Array;
   /** What the result creates, as `tasker_core._expand_plans` takes it (JSON text); absent for most. */
   readonly plan?: string;
+  /** Domain events to be queued in the transaction that accepts the result; absent for most. */
+  readonly events?: readonly QueuedEvent[];
+}
+
+/** A domain event on its way to a queue. */
+export interface QueuedEvent {
+  readonly name: string;
+  readonly queue: string;
+  /** JSON text of the envelope (`contract/wire-types.md` section 7). */
+  readonly message: string;
 }
 
 export interface TickInput {
@@ -30,25 +40,34 @@ export interface TickInput {
 }
 
 const TICK = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`;
+// A statement of its own: calls without events are as they would be if there were none.
+const TICK_WITH_EVENTS = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+  $15, $16, $17)`;
 
 /** `tasker_core.tick`: one turn of a fused host in one commit. */
 export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome> {
   const { routes } = input;
+  const values = [
+    input.workerId,
+    ...reportColumns(input.reports),
+    routes.callableIds,
+    routes.pools,
+    routes.free,
+    interval(input.leaseMs),
+    input.timerLimit,
+    plansOf(input.reports),
+  ];
+  const events = eventColumns(input.reports);
   return readTickRows(
-    await db.prepared("tick", TICK, [
-      input.workerId,
-      ...reportColumns(input.reports),
-      routes.callableIds,
-      routes.pools,
-      routes.free,
-      interval(input.leaseMs),
-      input.timerLimit,
-      plansOf(input.reports),
-    ]),
+    events === null
+      ? await db.prepared("tick", TICK, values)
+      : await db.prepared("tick_events", TICK_WITH_EVENTS, [...values, ...events]),
   );
 }
 
 const SUBMIT = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+const SUBMIT_WITH_EVENTS = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8, $9,
+  $10, $11, $12)`;
 
 /** `tasker_core.submit_step_results`: split mode, worker side. */
 export async function submitStepResults(
@@ -56,8 +75,12 @@ export async function submitStepResults(
   workerId: number,
   reports: readonly StepReport[],
 ): Promise<TickOutcome> {
+  const values = [workerId, ...reportColumns(reports), plansOf(reports)];
+  const events = eventColumns(reports);
   return readTickRows(
-    await db.prepared("submit", SUBMIT, [workerId, ...reportColumns(reports), plansOf(reports)]),
+    events === null
+      ? await db.prepared("submit", SUBMIT, values)
+      : await db.prepared("submit_events", SUBMIT_WITH_EVENTS, [...values, ...events]),
   );
 }
 
@@ -93,4 +116,16 @@ function plansOf(reports: readonly StepReport[]): string | null {
     plan === undefined ? [] : [`"${stepId}":${plan}`],
   );
   return plans.length === 0 ? null : `{${plans.join(",")}}`;
+}
+
+function eventColumns(reports: readonly StepReport[]): unknown[] | null {
+  const events = reports.flatMap(({ stepId, events }) =>
+    (events ?? []).map((event) => ({ ...event, stepId: stepId.toString() })),
+  );
+  if (events.length === 0) return null;
+  return [
+    events.map((event) => event.stepId),
+    events.map((event) => event.queue),
+    events.map((event) => event.message),
+  ];
 }

@@ -1,0 +1,233 @@
+import {
+  type BasePublisher,
+  type DomainEvent,
+  type DomainEventEnvelope,
+  finishPublication,
+  type PreparedPublication,
+  PublisherRegistry,
+  preparePublication,
+  toDomainEvent,
+} from "@tasker-core/sdk/host";
+import type { StepDelivery, StepFailure, StepSuccess } from "../channels/index.js";
+import type { QueuedEvent } from "../db/functions/index.js";
+import { messageOf } from "../errors/index.js";
+import { newUuid } from "../lib/uuid.js";
+import type { EventBus } from "../lifecycle/events/index.js";
+import type { RuntimePublication, RuntimeTemplate } from "../lifecycle/runtime-template.js";
+import type { TemplateRegistry } from "../lifecycle/template-registry.js";
+import type { Logger } from "../observability/index.js";
+import { isConditionMet, readEventPayload } from "./event-conditions.js";
+
+export interface EventPublisherDeps {
+  readonly registry: TemplateRegistry;
+  readonly bus: EventBus<DomainEvent>;
+  /** Publishers of this host by name; those of the process-wide `PublisherRegistry` are found too. */
+  readonly publishers: ReadonlyMap<string, BasePublisher>;
+  readonly logger: Logger;
+}
+
+/** What a result has to say, ready before it is stored. */
+export interface PreparedEvents {
+  /** To be stored with the result. */
+  readonly queued: readonly QueuedEvent[];
+  readonly afterCommit: readonly CommittedEvent[];
+}
+
+interface CommittedEvent {
+  readonly name: string;
+  /** JSON text; null when only the queue gets the event. */
+  readonly envelope: string | null;
+  readonly custom: {
+    readonly publisher: BasePublisher;
+    readonly prepared: PreparedPublication;
+  } | null;
+}
+
+interface Source {
+  readonly delivery: StepDelivery;
+  readonly outcome: StepSuccess | StepFailure;
+  readonly template: RuntimeTemplate;
+  /** JSON text of the step execution result. */
+  readonly resultJson: string;
+}
+
+const DEFAULT_PUBLISHER = "DefaultDomainEventPublisher";
+
+/**
+ * Makes the domain events of a step's result (`contract/template.md` section 8). Durable ones go into the transaction that
+ * accepts the result: a crash loses neither or both. The in-process ones follow the commit and are lost with the process.
+ * An event that cannot be made is left out, logged and counted; the step does not notice.
+ */
+export class EventPublisher {
+  readonly #deps: EventPublisherDeps;
+  readonly #unknownPublishers = new Set<string>();
+  /** `skipped`: declared and due, but their payload did not fit, could not be made, or could not be stored. */
+  readonly counts = { prepared: 0, skipped: 0 };
+
+  constructor(deps: EventPublisherDeps) {
+    this.#deps = deps;
+  }
+
+  /** Undefined for the many results that publish nothing. Never throws. */
+  prepare(
+    delivery: StepDelivery,
+    outcome: StepSuccess | StepFailure,
+    body: Uint8Array,
+  ): PreparedEvents | undefined {
+    const template = this.#deps.registry.get(delivery.templateId);
+    const publications = template?.steps[delivery.templateOrdinal]?.publications;
+    if (template === undefined || publications === undefined || publications.length === 0) return;
+    const due = publications.filter(({ condition }) => isConditionMet(condition, outcome));
+    if (due.length === 0) return;
+    const source = { delivery, outcome, template, resultJson: Buffer.from(body).toString("utf8") };
+    const queued: QueuedEvent[] = [];
+    const afterCommit: CommittedEvent[] = [];
+    for (const publication of due) {
+      try {
+        this.#prepareOne(source, publication, queued, afterCommit);
+      } catch (error) {
+        this.#skip(delivery, publication.name, messageOf(error), error);
+      }
+    }
+    return { queued, afterCommit };
+  }
+
+  /** To be called once the result is stored. Never throws. */
+  committed(delivery: StepDelivery, { afterCommit }: PreparedEvents): void {
+    const { bus } = this.#deps;
+    for (const { name, envelope, custom } of afterCommit) {
+      try {
+        if (envelope !== null && bus.wants(name)) {
+          bus.publish(name, toDomainEvent(JSON.parse(envelope) as DomainEventEnvelope));
+        }
+        if (custom !== null) finishPublication(custom.publisher, custom.prepared);
+      } catch (error) {
+        this.#deps.logger.error(
+          { err: error, event: name, step_uuid: delivery.stepUuid },
+          `event ${name} was published, but what follows failed: ${messageOf(error)}`,
+        );
+      }
+    }
+  }
+
+  /** The database stored the result without this event. */
+  refused(event: QueuedEvent | undefined, reason: string): void {
+    this.counts.skipped += 1;
+    this.#deps.logger.error(
+      { event: event?.name, queue: event?.queue },
+      `event ${event?.name} could not be queued and was left out: ${reason}`,
+    );
+  }
+
+  #prepareOne(
+    source: Source,
+    publication: RuntimePublication,
+    queued: QueuedEvent[],
+    afterCommit: CommittedEvent[],
+  ): void {
+    const { delivery, outcome, template } = source;
+    const { name, delivery_mode } = publication;
+    const custom = this.#custom(source, publication);
+    if (custom === "declined") return;
+    const payloadJson =
+      custom !== null
+        ? JSON.stringify(custom.prepared.payload)
+        : outcome.outcome === "success"
+          ? Buffer.from(outcome.value).toString("utf8")
+          : "{}";
+    const problems = publication.check.problemsOf(JSON.parse(payloadJson));
+    if (problems.length > 0) {
+      this.#skip(delivery, name, `its payload does not match the schema: ${problems.join("; ")}`);
+      return;
+    }
+    const envelope = envelopeOf(source, name, payloadJson, custom);
+    const isQueued = delivery_mode !== "fast";
+    if (isQueued)
+      queued.push({ name, queue: `${template.namespace}_domain_events`, message: envelope });
+    this.counts.prepared += 1;
+    const isLocal = delivery_mode !== "durable";
+    if (isLocal || custom !== null) {
+      afterCommit.push({ name, envelope: isLocal ? envelope : null, custom });
+    }
+  }
+
+  /** Null: the default publisher, whose payload is the result as it is. */
+  #custom(
+    { delivery, outcome, template, resultJson }: Source,
+    publication: RuntimePublication,
+  ): CommittedEvent["custom"] | "declined" {
+    const publisher = this.#publisherOf(publication.publisher);
+    if (publisher === null) return null;
+    const { result, metadata } = readEventPayload(resultJson);
+    const prepared = preparePublication(publisher, {
+      eventName: publication.name,
+      stepResult: { success: outcome.outcome === "success", result, metadata },
+      eventDeclaration: {
+        name: publication.name,
+        condition: publication.condition,
+        deliveryMode: publication.delivery_mode,
+        publisher: publisher.publisherName,
+        schema: publication.schema,
+      },
+      stepContext: {
+        taskUuid: delivery.taskUuid,
+        stepUuid: delivery.stepUuid,
+        stepName: delivery.stepName,
+        namespace: template.namespace,
+        correlationId: delivery.correlationId,
+        result,
+        metadata,
+      },
+    });
+    return prepared === null ? "declined" : { publisher, prepared };
+  }
+
+  #publisherOf(name: string | null): BasePublisher | null {
+    if (name === null || name === DEFAULT_PUBLISHER) return null;
+    const publisher = this.#deps.publishers.get(name) ?? PublisherRegistry.instance.get(name);
+    if (publisher !== undefined) return publisher;
+    if (!this.#unknownPublishers.has(name)) {
+      this.#unknownPublishers.add(name);
+      this.#deps.logger.warn(
+        { publisher: name },
+        `no publisher is named ${name} in this process; its events get the default payload, the handler's result`,
+      );
+    }
+    return null;
+  }
+
+  #skip(delivery: StepDelivery, event: string, why: string, error?: unknown): void {
+    this.counts.skipped += 1;
+    this.#deps.logger.error(
+      {
+        ...(error === undefined ? {} : { err: error }),
+        event,
+        step_uuid: delivery.stepUuid,
+        correlation_id: delivery.correlationId,
+      },
+      `event ${event} of step ${delivery.stepName} was left out: ${why}`,
+    );
+  }
+}
+
+/** `contract/wire-types.md` section 7; step event, result and payload are spliced in as they are. */
+function envelopeOf(
+  { delivery, template, resultJson }: Source,
+  name: string,
+  payloadJson: string,
+  custom: CommittedEvent["custom"],
+): string {
+  const head = { event_id: newUuid(), event_name: name, event_version: "1.0" };
+  const metadata = {
+    ...custom?.prepared.additional,
+    task_uuid: delivery.taskUuid,
+    step_uuid: delivery.stepUuid,
+    step_name: delivery.stepName,
+    namespace: template.namespace,
+    correlation_id: delivery.correlationId,
+    fired_at: new Date().toISOString(),
+    fired_by: custom?.publisher.publisherName ?? DEFAULT_PUBLISHER,
+  };
+  const step = Buffer.from(delivery.payload.bytes()).toString("utf8");
+  return `${JSON.stringify(head).slice(0, -1)},"payload":{"task_sequence_step":${step},"execution_result":${resultJson},"payload":${payloadJson}},"metadata":${JSON.stringify(metadata)}}`;
+}
