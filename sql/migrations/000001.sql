@@ -958,6 +958,20 @@ begin
   return coalesce(cardinality(v_workers), 0);
 end $$;
 
+-- 0309_function_free_after.sql
+-- purpose: room that is left per pool after steps with these callables were offered it: a call that sends twice hands out
+--          p_free once. p_callables is ascending and aligned with p_pools.
+create function tasker_core._free_after(
+  p_free integer[], p_callables integer[], p_pools integer[], p_sent_callables integer[]
+) returns integer[]
+language sql immutable set search_path to '' as $$
+  select array(
+    select greatest(0, p_free[p] - (
+      select count(*) from unnest(p_sent_callables) c
+      where p_callables[width_bucket(c, p_callables)] = c and p_pools[width_bucket(c, p_callables)] = p)::integer)
+    from generate_subscripts(p_free, 1) p order by p)
+$$;
+
 -- 0310_function_send_steps.sql
 -- purpose: makes ready steps runnable. Up to p_free[pool] of them per pool are handed to the calling worker, already
 --          leased; the rest become visible in the queue of their namespace. Every array is aligned with p_step_ids,
@@ -1456,7 +1470,10 @@ begin
   end if;
   if cardinality(v_ready_retries) > 0 then
     return query select x.* from tasker_core._send_from(
-      v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) x;
+      v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools,
+      tasker_core._free_after(p_free, p_callables, p_pools, array(
+        select s.callable_id from unnest(p_steps) s where v_ready[width_bucket(s.step_id, v_ready)] = s.step_id)),
+      p_lease, p_now) x;
   end if;
 
   -- change: tasks -----------------------------------------------------------------------------------------------
@@ -1637,6 +1654,10 @@ begin
           false, p_worker_id, p_callables, p_pools, p_free, p_lease, v_now) as r
         from unnest(v_positions) p(i), unnest(v_roots) t(ordinal)
       ) s;
+      p_free := tasker_core._free_after(p_free, p_callables, p_pools, array(
+        select ts.callable_id from tasker_core.template_steps ts, unnest(v_batch) b
+        where ts.template_step_id = any(array(
+          select (v_template.template_id::bigint << 20) + t.ordinal from unnest(v_roots) t(ordinal)))));
     end if;
   end loop;
 end $$;

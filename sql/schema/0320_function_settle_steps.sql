@@ -125,7 +125,10 @@ begin
   end if;
   if cardinality(v_ready_retries) > 0 then
     return query select x.* from tasker_core._send_from(
-      v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) x;
+      v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools,
+      tasker_core._free_after(p_free, p_callables, p_pools, array(
+        select s.callable_id from unnest(p_steps) s where v_ready[width_bucket(s.step_id, v_ready)] = s.step_id)),
+      p_lease, p_now) x;
   end if;
 
   -- change: tasks -----------------------------------------------------------------------------------------------

@@ -112,6 +112,10 @@ begin
           false, p_worker_id, p_callables, p_pools, p_free, p_lease, v_now) as r
         from unnest(v_positions) p(i), unnest(v_roots) t(ordinal)
       ) s;
+      p_free := tasker_core._free_after(p_free, p_callables, p_pools, array(
+        select ts.callable_id from tasker_core.template_steps ts, unnest(v_batch) b
+        where ts.template_step_id = any(array(
+          select (v_template.template_id::bigint << 20) + t.ordinal from unnest(v_roots) t(ordinal)))));
     end if;
   end loop;
 end $$;

@@ -125,7 +125,7 @@ export function actionOf(command: Command, model: Model): Action | null {
         plan: planOf(model.deliveries[delivery] as ModelStep, pick.plan, model.template),
       }));
       const { free, wakesTimers } = command;
-      return { kind: "tick", reports, free: wakesTimers ? allOrNone(free) : free, wakesTimers };
+      return { kind: "tick", reports, free, wakesTimers };
     }
     case "wake":
       return { kind: "tick", reports: [], free: command.free, wakesTimers: true };
@@ -233,12 +233,6 @@ function planOf(
   const isFirst = ({ from, to }: { from: number; to: number }, i: number): boolean =>
     edges.findIndex((edge) => edge.from === from && edge.to === to) === i;
   return { steps, workers, edges: edges.filter(isFirst) };
-}
-
-// Known: a call that settles results and wakes retries gives one free slot away twice, because _settle_steps sends the
-// two kinds one after the other, each with all of p_free. Such a call has none or enough here until it shares them.
-function allOrNone(free: number): number {
-  return free === 0 ? 0 : 1000;
 }
 
 /** At most one delivery per step, as every caller does. */

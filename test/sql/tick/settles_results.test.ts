@@ -209,3 +209,14 @@ test("the pump's planner settings run the same functions", async () => {
   await pump.close();
   expect(rested).toHaveLength(20);
 });
+
+test("one call hands out no more than the room it was given, however its steps became ready", async () => {
+  const host = await new SqlHost(database.pool).register([[], [0]], {
+    steps: { 0: { max_attempts: 2 } },
+  });
+  const waiting = await host.create(3);
+  await host.tick(waiting.claims, { verdict: 1, free: 0 });
+  const running = await host.create(3);
+  const outcome = await host.tick(running.claims, { free: 4, timerLimit: 10 });
+  expect([outcome.claims.length, outcome.queued]).toEqual([4, 2]);
+});
