@@ -4178,7 +4178,10 @@ language sql stable set search_path to '' as $$
       join tasker_core.steps s on s.step_id = x.step_id
       left join lateral (select sr.body::jsonb as body from tasker_core.step_results sr
         where sr.step_id = s.step_id order by sr.token desc limit 1) e on true),
-    'dlq', '{"in_dlq": false, "dlq_reason": null, "resolution_status": null}'::jsonb,
+    'dlq', coalesce(
+      (select jsonb_build_object('in_dlq', true, 'dlq_reason', d.dlq_reason, 'resolution_status', d.resolution_status)
+       from tasker_core.tasks_dlq d where d.task_id = r.task_id and d.resolution_status = 'pending'),
+      '{"in_dlq": false, "dlq_reason": null, "resolution_status": null}'::jsonb),
     'links', jsonb_build_object('task', '/v1/tasks/' || r.task_uuid,
       'steps', '/v1/tasks/' || r.task_uuid || '/workflow_steps', 'dlq', '/v1/dlq'))
   from tasker_core.task_requests r
