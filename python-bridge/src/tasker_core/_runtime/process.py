@@ -85,6 +85,7 @@ class HandlerProcess:
         self._draining = False
         self._exit_code: int | None = None
         self._forked = False
+        self._pid = os.getpid()
         self._executor = Executor(registry, self._lane, self._finish, options.max_frame)
         self._pool = ThreadPool(options.slots, self._executor.run, self._outbox.flush_unless_more)
 
@@ -165,7 +166,7 @@ class HandlerProcess:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda signum, _: self.drain_soon(signal.Signals(signum).name))
+            signal.signal(number, self._on_signal)
 
     # Reading: everything here runs on the main thread and must not write to the channel.
 
@@ -383,6 +384,14 @@ class HandlerProcess:
             _flush_streams()
             os._exit(code)
         return code
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if os.getpid() == self._pid:
+            self.drain_soon(signal.Signals(number).name)
+            return
+        # A child forked a moment ago has not taken this handler off yet: it ends as any process would.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def _after_fork(self) -> None:
         self._forked = True

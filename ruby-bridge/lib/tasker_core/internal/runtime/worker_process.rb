@@ -57,7 +57,18 @@ module TaskerCore
 
         # A queue is the one thing a signal handler may use; the main thread does the rest.
         def trap_signals
-          %w[TERM INT].each { |signal| Signal.trap(signal) { @control << [:signal, "SIG#{signal}"] } }
+          owner = Process.pid
+          %w[TERM INT].each do |signal|
+            Signal.trap(signal) do
+              if Process.pid == owner
+                @control << [:signal, "SIG#{signal}"]
+              else
+                # A child forked a moment ago has not taken this handler off yet: it ends as any process would.
+                Signal.trap(signal, 'DEFAULT')
+                Process.kill(signal, Process.pid)
+              end
+            end
+          end
         end
 
         # Runs in a process that a handler forked. A child that returns from the handler finds the queue closed, and
