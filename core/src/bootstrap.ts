@@ -30,7 +30,9 @@ import { TaskWatcher } from "./lifecycle/task-watcher.js";
 import { TemplateRegistry } from "./lifecycle/template-registry.js";
 import { compileTemplate, type TaskTemplate } from "./model/index.js";
 import type { Logger } from "./observability/index.js";
+import { templateOptions } from "./templates/index.js";
 import { attachEvents } from "./worker/attach-events.js";
+import { CodeTemplates } from "./worker/code-templates.js";
 import { EventPublisher } from "./worker/event-publisher.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
 import { MaintenanceLoop, type MaintenanceSettings } from "./worker/maintenance.js";
@@ -106,6 +108,11 @@ export class Engine {
               maxConcurrent: config.worker.typescript.max_concurrent,
             },
       bridges: options.bridges ?? [],
+      codeTemplates: new CodeTemplates({
+        reading: templateOptions(config),
+        register: (template) => this.register(template),
+        logger,
+      }),
       lifecycle: this.events,
       publisher: this.publisher,
       settings: workerSettings(config),

@@ -3,9 +3,9 @@ import {
   buildWelcome,
   type ChallengeHeader,
   type HandlerHeader,
-  type HandlerManifest,
   type HelloHeader,
   judgeHello,
+  type Manifest,
   type RejectHeader,
 } from "@tasker-core/sdk/protocol";
 import { PeerError } from "../errors/index.js";
@@ -15,9 +15,8 @@ import { findJsonFault } from "../lib/json-text.js";
 import type { BridgeConnection } from "./connection.js";
 
 /** What both sides agreed on. */
-export interface Greeting {
+export interface Greeting extends Manifest {
   readonly hello: HelloHeader;
-  readonly handlers: readonly HandlerManifest[];
   readonly maxFrame: number;
 }
 
@@ -108,7 +107,8 @@ function answer(
   });
   connection.maxFrame = welcome.max_frame;
   connection.send(welcome);
-  greeting.resolve({ hello: header, handlers: verdict.handlers, maxFrame: welcome.max_frame });
+  const { handlers, templates } = verdict;
+  greeting.resolve({ hello: header, handlers, templates, maxFrame: welcome.max_frame });
 }
 
 function badHello(message: string): { accepted: false; reject: RejectHeader } {

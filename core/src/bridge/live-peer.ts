@@ -1,4 +1,4 @@
-import type { HandlerManifest } from "@tasker-core/sdk/protocol";
+import type { Manifest } from "@tasker-core/sdk/protocol";
 import { PeerError } from "../errors/index.js";
 import { sleep } from "../lib/sleep.js";
 import { BridgeConnection } from "./connection.js";
@@ -13,11 +13,11 @@ const LAST_WORDS_MS = 25;
 const EXIT_MS = 1000;
 
 /** A running handler process whose handshake is done. */
-export interface LivePeer {
+export interface LivePeer extends Manifest {
   readonly pid: number;
   readonly session: PeerSession;
-  /** In the pool this host dispatches to. */
-  readonly handlers: readonly HandlerManifest[];
+  /** Those in the pool this host dispatches to. */
+  readonly handlers: Manifest["handlers"];
   /** Settles, with how it ended, when the process is gone and its deliveries are on their way to others. */
   readonly gone: Promise<string>;
   /** Drains it, then ends it by force. Resolves when it is gone. */
@@ -76,7 +76,7 @@ export async function launchPeer(
       pingMs: settings.pingMs,
       ...hooks,
     });
-    return livePeer(settings, child, connection, session, handlers);
+    return livePeer(settings, child, connection, session, { ...greeting, handlers });
   } catch (error) {
     const cause =
       error instanceof PeerError ? error : new PeerError("PEER_HANDSHAKE_FAILED", String(error));
@@ -98,7 +98,7 @@ function livePeer(
   child: PeerProcess,
   connection: BridgeConnection,
   session: PeerSession,
-  handlers: readonly HandlerManifest[],
+  { handlers, templates }: Manifest,
 ): LivePeer {
   let stopReason: string | null = null;
   const watch = async (): Promise<string> => {
@@ -127,6 +127,7 @@ function livePeer(
     pid: child.pid ?? 0,
     session,
     handlers,
+    templates,
     gone,
     stop: async (graceMs, reason) => {
       stopReason = reason;

@@ -37,7 +37,7 @@ export class BridgeSupervisor {
       (_, index) =>
         new PeerLane(this.#settings, `${options.language}-${index}`, {
           onRoom: () => this.#schedulePump(),
-          onReady: (peer) => this.#onReady(peer),
+          onReady: (peer) => void this.#onReady(peer),
           onLaunchFailed: (error) => this.#onLaunchFailed(error),
           onGone: (peer, message, hasCrashed) => this.#onGone(peer, message, hasCrashed),
         }),
@@ -102,10 +102,16 @@ export class BridgeSupervisor {
     return this.#lanes.flatMap((lane) => [...lane.peers]);
   }
 
-  #onReady(peer: LivePeer): void {
+  async #onReady({ handlers, templates }: LivePeer): Promise<void> {
     this.#hasBeenReady = true;
-    this.#firstReady.resolve(peer.handlers);
     this.#schedulePump();
+    try {
+      if (templates.length > 0) await this.#settings.onTemplates(templates);
+      this.#firstReady.resolve(handlers);
+    } catch (error) {
+      this.#settings.logger.error({ err: error }, `templates not registered: ${messageOf(error)}`);
+      this.#firstReady.reject(error);
+    }
   }
 
   #onLaunchFailed(error: unknown): void {
@@ -202,6 +208,7 @@ function withDefaults(options: BridgeSupervisorOptions): BridgeSettings {
     pingMs: 5000,
     leaseMs: 30_000,
     maxFrame: DEFAULT_MAX_FRAME,
+    onTemplates: () => Promise.resolve(),
     ...options,
   };
 }

@@ -1,3 +1,4 @@
+import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
 import type { FfiDispatchChannel } from "../channels/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
@@ -15,6 +16,11 @@ export interface BridgeSupervisorOptions {
   /** Pool of the handler processes that serves {@link channel}; a process that has no such pool serves with its first. */
   readonly pool: string;
   readonly channel: FfiDispatchChannel;
+  /**
+   * Takes the task templates that a process has defined in code, before the process counts as ready; called for every
+   * process that says hello. Reports what it refuses itself.
+   */
+  readonly onTemplates?: (templates: readonly DefinedTemplate[]) => Promise<void>;
   readonly logger: Logger;
   readonly clock: Clock;
   /** For logs on the other side. */

@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Config } from "../config/index.js";
 import type { TaskTemplate } from "../model/index.js";
 import {
   type Diagnostic,
@@ -12,14 +11,6 @@ import {
 } from "../templates/index.js";
 import { CliError } from "./cli-error.js";
 import { EXIT } from "./exit-codes.js";
-
-/** How templates are read under this configuration. */
-export function templateOptions({ compatibility, templates }: Config): TemplateOptions {
-  return {
-    profile: compatibility.profile,
-    ...(templates.unknown_keys === "auto" ? {} : { unknownKeys: templates.unknown_keys }),
-  };
-}
 
 /** A template file, or every template file below a folder. */
 export async function readTemplatePath(path: string, options: TemplateOptions): Promise<Discovery> {

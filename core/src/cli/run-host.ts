@@ -8,12 +8,13 @@ import {
   findTemplateDirectory,
   formatDiagnostic,
   hasErrors,
+  templateOptions,
 } from "../templates/index.js";
 import { CliError } from "./cli-error.js";
 import { type CommandContext, commandLogger, loadCommandConfig } from "./command-context.js";
 import { EXIT } from "./exit-codes.js";
 import { type HandlerFlags, readHandlerFlags } from "./handler-flags.js";
-import { readTemplatePath, templateOptions } from "./load-templates.js";
+import { readTemplatePath } from "./load-templates.js";
 import { renderBanner, type StartSummary, summarize } from "./render/banner.js";
 import { type RunningEngine, startEngine } from "./start-engine.js";
 import { listenForStop, type StopSignals } from "./stop-signals.js";

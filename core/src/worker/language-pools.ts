@@ -1,4 +1,5 @@
 import type { HandlerRegistry, LogSink } from "@tasker-core/sdk/host";
+import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
 import { BridgeSupervisor } from "../bridge/index.js";
 import { type CompletionSink, FfiDispatchChannel } from "../channels/index.js";
 import { systemClock } from "../lib/clock.js";
@@ -28,6 +29,8 @@ export interface LanguagePoolsOptions {
   /** Waiting deliveries per running handler at most: bounds the channels. */
   readonly maxPrefetchPerSlot: number;
   readonly completionTimeoutMs: number;
+  /** Registers the task templates that handler processes define in code. */
+  readonly onTemplates: (language: string, templates: readonly DefinedTemplate[]) => Promise<void>;
   readonly logger: Logger;
   readonly workerName: string;
 }
@@ -95,6 +98,7 @@ function bridgePool(bridge: BridgeLanguage, options: LanguagePoolsOptions): Lang
     processes: bridge.processes,
     pool: bridge.language,
     channel,
+    onTemplates: (templates) => options.onTemplates(bridge.language, templates),
     logger: options.logger.child({ language: bridge.language }),
     clock: systemClock,
     hostId: options.workerName,

@@ -11,6 +11,7 @@ import type { LifecycleBus } from "../lifecycle/events/index.js";
 import type { PlanLimits } from "../lifecycle/plans/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
+import type { CodeTemplates } from "./code-templates.js";
 import { DeliveryBuilder } from "./delivery-builder.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { EventPublisher } from "./event-publisher.js";
@@ -50,6 +51,8 @@ export interface WorkerHostOptions {
     readonly maxConcurrent: number;
   } | null;
   readonly bridges: readonly BridgeLanguage[];
+  /** Takes what handler processes define in code. */
+  readonly codeTemplates: CodeTemplates;
   readonly publisher: EventPublisher;
   readonly lifecycle: LifecycleBus;
   readonly settings: WorkerSettings;
@@ -91,6 +94,7 @@ export class WorkerHost {
       completions: this.#completions,
       maxPrefetchPerSlot: settings.maxPrefetchPerSlot,
       completionTimeoutMs: settings.completionTimeoutMs,
+      onTemplates: (language, templates) => options.codeTemplates.define(language, templates),
       logger,
       workerName: this.workerName,
     });

@@ -68,6 +68,21 @@ describe("steps", () => {
     expect(handlers).toContainEqual(expect.objectContaining({ callable: "echo", kind: "step" }));
   });
 
+  it("hands on the templates of every process before start is done", async () => {
+    const given: unknown[] = [];
+    const rig = createRig({ onTemplates: async (list) => void given.push(...list) }, "defines");
+    await rig.start();
+    expect(given).toEqual([{ name: "order", steps: [] }]);
+    process.kill(rig.pids[0]!, "SIGKILL");
+    await waitFor("the next process's templates", () => given.length === 2);
+  });
+
+  it("does not start when templates cannot be stored", async () => {
+    const onTemplates = () => Promise.reject(new Error("the database is gone"));
+    const rig = createRig({ onTemplates }, "defines");
+    await expect(rig.start()).rejects.toThrow("the database is gone");
+  });
+
   it("hands the event over byte for byte and the result back", async () => {
     const rig = await startedRig();
     const event = '{"task":{"task":{"context":{"big":9007199254740993,"one":1.0}}}}';

@@ -4,13 +4,12 @@
  */
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { type HandlerManifest, readManifest } from "./manifest.js";
+import { type Manifest, readManifest } from "./manifest.js";
 import type { ChallengeHeader, HelloHeader, RejectHeader, WelcomeHeader } from "./messages.js";
 import { chooseProtocol, DEFAULT_MAX_FRAME, PROTOCOL_VERSIONS } from "./version.js";
 
-export interface HelloVerdict {
+export interface HelloVerdict extends Manifest {
   readonly accepted: true;
-  readonly handlers: readonly HandlerManifest[];
 }
 export interface HelloRefusal {
   readonly accepted: false;
@@ -88,7 +87,7 @@ export function judgeHello(
   }
   const manifest = readManifest(body, names);
   if (typeof manifest === "string") return refuse("bad_hello", manifest);
-  return { accepted: true, handlers: manifest };
+  return { accepted: true, ...manifest };
 }
 
 export function buildWelcome(

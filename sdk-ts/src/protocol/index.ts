@@ -31,8 +31,10 @@ export {
 export { parseHeader, parseHeaderText, type RawHeader } from "./header.js";
 export { HEADER_SHAPES } from "./header-shapes.js";
 export {
+  type DefinedTemplate,
   type HandlerManifest,
   type HandlerPattern,
+  type Manifest,
   type NamedHandler,
   readManifest,
 } from "./manifest.js";

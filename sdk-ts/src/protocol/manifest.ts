@@ -1,5 +1,14 @@
-/** What a handler process can run, from the body of its `hello`. */
+/** What a handler process can run. */
 export type HandlerManifest = NamedHandler | HandlerPattern;
+
+/** A task template written in code: the shape of the YAML file, as JSON. Not checked here. */
+export type DefinedTemplate = Readonly<Record<string, unknown>>;
+
+/** The body of a `hello`. */
+export interface Manifest {
+  readonly handlers: readonly HandlerManifest[];
+  readonly templates: readonly DefinedTemplate[];
+}
 
 export interface NamedHandler {
   readonly callable: string;
@@ -20,21 +29,27 @@ export interface HandlerPattern {
 }
 
 /**
- * Reads the list of handlers; a string says what is wrong with it.
+ * Reads the list of handlers and templates; a string says what is wrong with it.
  * @param pools names that `hello` declared; a handler that names none runs in the first.
  */
-export function readManifest(body: unknown, pools: readonly string[]): HandlerManifest[] | string {
+export function readManifest(body: unknown, pools: readonly string[]): Manifest | string {
   if (!Array.isArray(body)) return "Expected the body of `hello` to be a list of handlers";
   const handlers: HandlerManifest[] = [];
+  const templates: DefinedTemplate[] = [];
   for (const [index, entry] of body.entries()) {
+    if (isRecord(entry) && isRecord(entry["template"])) {
+      templates.push(entry["template"]);
+      continue;
+    }
     const handler = isRecord(entry) ? readHandler(entry, pools[0] ?? "default") : null;
-    if (handler === null) return `Handler ${index} of \`hello\` needs \`callable\` or \`pattern\``;
+    if (handler === null)
+      return `Handler ${index} of \`hello\` needs \`callable\`, \`pattern\` or \`template\``;
     if (!pools.includes(handler.pool)) {
       return `Handler ${index} of \`hello\` is in pool \`${handler.pool}\`, which is not declared`;
     }
     handlers.push(handler);
   }
-  return handlers;
+  return { handlers, templates };
 }
 
 function readHandler(

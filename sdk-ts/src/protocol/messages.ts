@@ -249,7 +249,7 @@ export interface EventHeader {
 /**
  * Handler introduces itself and what it can run.
  *
- * Body: JSON array of handlers: `{callable, methods?, kind, pool, version?, timeout_ms?, input_schema?}` or `{pattern, pool}`.
+ * Body: JSON array of handlers: `{callable, methods?, kind, pool, version?, timeout_ms?, input_schema?}` or `{pattern, pool}`; and of task templates defined in code: `{template}`, the YAML file's shape.
  */
 export interface HelloHeader {
   type: "hello";

@@ -2,11 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "../../errors/index.js";
 import { toMermaid } from "../../model/index.js";
+import { templateOptions } from "../../templates/index.js";
 import { CliError } from "../cli-error.js";
 import type { CommandContext } from "../command-context.js";
 import { loadCommandConfig } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
-import { loadUsableTemplate, templateOptions } from "../load-templates.js";
+import { loadUsableTemplate } from "../load-templates.js";
 
 export interface TemplateGraphOptions {
   readonly output?: string;

@@ -1,9 +1,14 @@
 import { relative, resolve } from "node:path";
-import { type Diagnostic, formatDiagnostic, hasErrors } from "../../templates/index.js";
+import {
+  type Diagnostic,
+  formatDiagnostic,
+  hasErrors,
+  templateOptions,
+} from "../../templates/index.js";
 import type { CommandContext } from "../command-context.js";
 import { loadCommandConfig } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
-import { readTemplatePath, templateOptions } from "../load-templates.js";
+import { readTemplatePath } from "../load-templates.js";
 
 export interface TemplateValidateOptions {
   readonly strict?: boolean;
