@@ -408,16 +408,38 @@ def test_sigterm_drains(start_host: StartHost) -> None:
     running = host.step("reference.sleep", {"ms": 2_000})
     host.run("reference.echo")
     host.process.send_signal(signal.SIGTERM)
-    # A signal that falls just between two reads is seen with the next frame; a real host pings every few seconds.
-    host.send({"type": "ping", "n": 1})
     seen: dict[str, dict[str, Any]] = {}
     while "result" not in seen:
         header, _ = host.read()
         seen[header["type"]] = header
-    assert list(kind for kind in seen if kind != "pong") == ["drain", "ready", "result"]
+    assert list(seen) == ["drain", "ready", "result"]
     assert seen["drain"]["reason"] == "SIGTERM"
     assert seen["result"]["delivery_id"] == running
     host.ack(seen["result"])
+    host.expect("bye")
+    assert host.wait() == 0
+
+
+def test_a_signal_that_another_thread_takes_drains_an_idle_process(
+    start_host: StartHost, tmp_path: Path
+) -> None:
+    """The reader sleeps in the kernel and no frame comes: only the wake-up descriptor tells it."""
+    (tmp_path / "signalled.py").write_text(
+        "import signal, threading\n"
+        "from tasker_core.step_handler import step_handler\n"
+        "@step_handler('signalled')\n"
+        "def signalled(context):\n"
+        "    context.wait_cancelled(0.5)  # until the reader sleeps again\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)\n"
+        "    return {'drained': context.wait_cancelled(60)}\n"
+    )
+    host = start_host(handlers=tmp_path / "signalled.py")
+    running = host.step("signalled")
+    assert host.expect("drain")[0]["reason"] == "SIGTERM"
+    host.expect("ready")
+    host.process.send_signal(signal.SIGTERM)
+    header, _ = host.answer(running)
+    host.ack(header)
     host.expect("bye")
     assert host.wait() == 0
 

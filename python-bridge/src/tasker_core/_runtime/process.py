@@ -165,6 +165,7 @@ class HandlerProcess:
         logger.propagate = False
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
+        signal.set_wakeup_fd(self._channel.wake_fd, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
@@ -395,6 +396,7 @@ class HandlerProcess:
 
     def _after_fork(self) -> None:
         self._forked = True
+        signal.set_wakeup_fd(-1)
         self._outbox.after_fork()
         self._logs.after_fork()
         self._channel.close()

@@ -8,6 +8,7 @@ moved to a private close-on-exec number before any handler is imported, and clos
 from __future__ import annotations
 
 import os
+import select
 import socket
 import stat
 import sys
@@ -18,6 +19,14 @@ RECEIVE_BYTES = 256 * 1024
 
 class Channel(Protocol):
     """What the runtime needs from a carrier. `read` returns b"" at the end of the stream."""
+
+    @property
+    def wake_fd(self) -> int:
+        """For `signal.set_wakeup_fd`: a byte written here makes a waiting `read` look up.
+
+        The look lets Python run its signal handlers; the read then goes on waiting.
+        """
+        ...
 
     def read(self) -> bytes: ...
 
@@ -30,17 +39,79 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
+class _Gate:
+    """Waits until a descriptor can be read, and wakes for signals meanwhile.
+
+    A plain blocking read would sleep through a signal that another thread took, or that came
+    between the last look at pending signals and the system call.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+        self._ended = False
+        self._poll: select.poll | None = None
+        if hasattr(select, "poll"):
+            self._poll = select.poll()
+            self._poll.register(fd, select.POLLIN)
+            self._poll.register(self._wake_reader, select.POLLIN)
+
+    @property
+    def wake_fd(self) -> int:
+        return self._wake_writer.fileno()
+
+    def wait(self) -> bool:
+        """True when there is something to read (or the stream has ended), False after `end`."""
+        wake = self._wake_reader.fileno()
+        while True:
+            if self._poll is None:
+                ready = select.select([self._fd, wake], [], [])[0]
+            else:
+                ready = [fd for fd, _ in self._poll.poll()]
+            if self._ended:
+                return False
+            if wake in ready:
+                self._swallow()
+            if self._fd in ready:
+                return True
+
+    def end(self) -> None:
+        self._ended = True
+        try:
+            self._wake_writer.send(b"\0")
+        except OSError:
+            return  # full: it wakes anyway; closed: nobody waits
+
+    def close(self) -> None:
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    def _swallow(self) -> None:
+        try:
+            while self._wake_reader.recv(1024):
+                pass
+        except OSError:
+            return
+
+
 class SocketChannel:
     """A connected stream socket."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
         self._socket = sock
+        self._gate = _Gate(sock.fileno())
+
+    @property
+    def wake_fd(self) -> int:
+        return self._gate.wake_fd
 
     def read(self) -> bytes:
         try:
-            return self._socket.recv(RECEIVE_BYTES)
-        except (ConnectionError, OSError):
+            return self._socket.recv(RECEIVE_BYTES) if self._gate.wait() else b""
+        except (OSError, ValueError):
             # A reset is the host gone in a hurry: the same to a reader as an orderly end.
             return b""
 
@@ -55,6 +126,7 @@ class SocketChannel:
 
     def close(self) -> None:
         self._socket.close()
+        self._gate.close()
 
 
 class PipeChannel:
@@ -63,11 +135,17 @@ class PipeChannel:
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self._read_fd = read_fd
         self._write_fd = write_fd
+        self._gate = _Gate(read_fd)
+        self._is_closed = False
+
+    @property
+    def wake_fd(self) -> int:
+        return self._gate.wake_fd
 
     def read(self) -> bytes:
         try:
-            return os.read(self._read_fd, RECEIVE_BYTES)
-        except OSError:
+            return os.read(self._read_fd, RECEIVE_BYTES) if self._gate.wait() else b""
+        except (OSError, ValueError):
             return b""
 
     def write(self, data: bytes) -> None:
@@ -76,15 +154,18 @@ class PipeChannel:
             view = view[os.write(self._write_fd, view) :]
 
     def end(self) -> None:
-        # A blocked read of a pipe cannot be woken: the host closes its end after our `bye`.
-        os.close(self._write_fd)
+        self._gate.end()
 
     def close(self) -> None:
-        for fd in (self._read_fd, self._write_fd):
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for fd in {self._read_fd, self._write_fd}:
             try:
                 os.close(fd)
             except OSError:
                 continue
+        self._gate.close()
 
 
 def open_channel(spec: str) -> Channel:
