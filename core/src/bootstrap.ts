@@ -19,6 +19,7 @@ import {
   type StepActedOn,
   type TaskClosed,
 } from "./lifecycle/operator-actions.js";
+import { planLimits } from "./lifecycle/plans/index.js";
 import type { RuntimeTemplate } from "./lifecycle/runtime-template.js";
 import {
   type CreatedTask,
@@ -121,6 +122,8 @@ export class Engine {
     });
     this.#operator = new OperatorActions({
       pool: this.pool,
+      plans: planLimits(config),
+      templates: this.templates,
       host: () => (this.worker.isRunning ? this.#actingHost() : undefined),
     });
   }
@@ -243,7 +246,10 @@ export class Engine {
     return await this.#operator.resolveStep(taskUuid, stepUuid, remark);
   }
 
-  /** Completes a step with a result given by hand. @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND */
+  /**
+   * Completes a step with a result given by hand; of a decision or a batchable step, what the result calls for is created.
+   * @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND, or PLAN_IMPOSSIBLE when it calls for what cannot be created
+   */
   async completeStep(
     taskUuid: string,
     stepUuid: string,
@@ -414,12 +420,6 @@ function workerSettings(config: Config): WorkerSettings {
     isListening: mode !== "PollingOnly",
     routes: config.worker.routes,
     enforceResultSchemas: config.compatibility.profile === "default",
-    plans: {
-      decisionsEnabled: config.orchestration.decision_points.enabled,
-      maxStepsPerDecision: config.orchestration.decision_points.max_steps_per_decision,
-      maxDecisionDepth: config.orchestration.decision_points.max_decision_depth,
-      batchesEnabled: config.orchestration.batch_processing.enabled,
-      maxWorkers: config.orchestration.batch_processing.max_workers_per_batch,
-    },
+    plans: planLimits(config),
   };
 }

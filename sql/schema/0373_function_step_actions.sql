@@ -1,6 +1,8 @@
 -- purpose: an operator's action on one step (contract/states.md section 8): the step's transition, what it means for its
 --          dependents, and the task going on from there, in one commit.
--- p_body: the contract's step execution result, for CompleteManually only.
+-- p_body: the contract's step execution result, for CompleteManually only. p_plan: what that result creates, one plan as
+--          in _expand_plans; null for nothing. A batch that was created already is not created again, and a task that is
+--          final gets no new steps.
 -- returns: one row.
 --   outcome     done | step_not_found | step_refuses (from_state has no such event) | task_is_final (a step that is
 --               reset there would never run)
@@ -9,9 +11,10 @@
 --   namespace_id              whose queue they are in
 --   running_worker_id         who ran the step when it was taken away; that worker is told
 -- locks: steps ascending, then the task; messages and timers with skip locked.
--- sqlstate: 40001, see _lock_task_steps.
+-- sqlstate: 40001, see _lock_task_steps; 22023 when a batch worker of the plan's name exists.
 create function tasker_core._act_on_step(
-  p_worker_id integer, p_step_id bigint, p_event text, p_action text, p_actor text, p_reason text, p_body json
+  p_worker_id integer, p_step_id bigint, p_event text, p_action text, p_actor text, p_reason text, p_body json,
+  p_plan json default null
 ) returns table (
   outcome text, from_state tasker_core.step_state, to_state tasker_core.step_state,
   from_task_state tasker_core.task_state, task_state tasker_core.task_state, queued integer, namespace_id integer,
@@ -97,6 +100,13 @@ begin
     where s.step_id = any(v_children) and s.state = 'pending';
   end if;
 
+  -- change: what the result creates; its step is satisfied by now, so edges from it do not count
+  if p_plan is not null and v_from_task not in ('complete', 'error', 'cancelled', 'resolved_manually')
+    and not exists (select from tasker_core.step_edges e where e.from_id = p_step_id and e.name = 'batch_dependency')
+  then
+    perform tasker_core._expand_plans(json_build_object(p_step_id, p_plan), array[p_step_id], v_now);
+  end if;
+
   -- change: the task
   select * into v_task from tasker_core._reevaluate_task(p_worker_id, v_task_id, v_now);
   insert into tasker_core.operator_actions (at, action, task_id, step_id, from_state, to_state, actor, reason)
@@ -136,7 +146,7 @@ $$;
 
 -- purpose: CompleteManually: the step is complete with a result that somebody gives.
 create function tasker_core.complete_step_manually(
-  p_worker_id integer, p_step_id bigint, p_actor text, p_reason text, p_body json
+  p_worker_id integer, p_step_id bigint, p_actor text, p_reason text, p_body json, p_plan json default null
 )
 returns table (
   outcome text, from_state tasker_core.step_state, to_state tasker_core.step_state,
@@ -145,5 +155,5 @@ returns table (
 )
 language sql volatile set search_path to '' as $$
   select a.* from tasker_core._act_on_step(
-    p_worker_id, p_step_id, 'CompleteManually', 'complete_step', p_actor, p_reason, p_body) a
+    p_worker_id, p_step_id, 'CompleteManually', 'complete_step', p_actor, p_reason, p_body, p_plan) a
 $$;

@@ -1,6 +1,7 @@
 import type { Pool } from "../db/index.js";
 import { StateError } from "../errors/index.js";
 import { OperatorActions, type StepActedOn } from "../lifecycle/operator-actions.js";
+import { planLimits } from "../lifecycle/plans/index.js";
 import { findTask, stepsOfTask } from "../lifecycle/task-queries.js";
 import type { CommandContext } from "./command-context.js";
 import { EXIT } from "./exit-codes.js";
@@ -19,10 +20,17 @@ export async function runStepAction(
   act: (operator: OperatorActions, taskUuid: string, stepUuid: string) => Promise<StepActedOn>,
 ): Promise<number> {
   const taskUuid = taskArgument(task);
-  const result = await withPool(context, { needsSchema: true }, async (pool) =>
-    act(new OperatorActions({ pool }), taskUuid, await stepArgument(pool, taskUuid, step)),
+  const result = await withPool(context, { needsSchema: true }, async (pool, { config }) =>
+    act(
+      new OperatorActions({ pool, plans: planLimits(config) }),
+      taskUuid,
+      await stepArgument(pool, taskUuid, step),
+    ),
   );
   const { output } = context;
+  if (result.warning !== null) {
+    output.note(`warning: the result created no steps: ${result.warning}`);
+  }
   output.print(
     [
       `Step ${done} successfully!`,
@@ -39,6 +47,7 @@ export async function runStepAction(
     from_task_status: result.fromTaskState,
     task_status: result.taskState,
     queued_steps: result.queuedSteps,
+    warning: result.warning,
   });
   return EXIT.ok;
 }

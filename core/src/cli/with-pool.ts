@@ -1,3 +1,4 @@
+import type { LoadedConfig } from "../config/index.js";
 import { assertSchemaUsable, createPool, type Pool } from "../db/index.js";
 import type { CommandContext } from "./command-context.js";
 import { loadCommandConfig } from "./command-context.js";
@@ -7,13 +8,14 @@ import { openDatabase } from "./open-database.js";
 export async function withPool<T>(
   context: CommandContext,
   options: { readonly needsSchema: boolean },
-  work: (pool: Pool) => Promise<T>,
+  work: (pool: Pool, loaded: LoadedConfig) => Promise<T>,
 ): Promise<T> {
-  const database = await openDatabase(context, loadCommandConfig(context), { create: false });
+  const loaded = loadCommandConfig(context);
+  const database = await openDatabase(context, loaded, { create: false });
   const pool = createPool({ url: database.url, max: 2, applicationName: "tasker-cli" });
   try {
     if (options.needsSchema) await assertSchemaUsable(pool);
-    return await work(pool);
+    return await work(pool, loaded);
   } finally {
     await pool.close();
     await database.close();

@@ -28,6 +28,7 @@ export const ERROR_CATALOGUE = {
   HANDLER_PATH_NOT_FOUND: { status: 500, retryable: false },
   // tasks
   INVALID_TRANSITION: { status: 409, retryable: false },
+  PLAN_IMPOSSIBLE: { status: 422, retryable: false },
   STEP_NOT_FOUND: { status: 404, retryable: false },
   TASK_DUPLICATE: { status: 409, retryable: false },
   TASK_NOT_FOUND: { status: 404, retryable: false },

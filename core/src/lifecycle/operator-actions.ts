@@ -10,10 +10,13 @@ import {
   wakeIdleWorkers,
 } from "../db/functions/index.js";
 import { type Pool, type Queryable, withTransaction } from "../db/index.js";
-import { StateError } from "../errors/index.js";
+import { messageOf, StateError } from "../errors/index.js";
 import type { JsonValue } from "../lib/json-number.js";
 import { STEP_TRANSITIONS, type StepState } from "../state-machine/index.js";
+import { manualPlan } from "./manual-plan.js";
 import { manualResultBody } from "./manual-result.js";
+import type { PlanLimits } from "./plans/index.js";
+import { TemplateRegistry } from "./template-registry.js";
 
 /** Who acts, and why. */
 export interface OperatorRemark {
@@ -46,6 +49,8 @@ export interface StepActedOn {
   readonly taskState: string;
   /** Steps that this made runnable, the step itself included. */
   readonly queuedSteps: number;
+  /** Why a decision or batch outcome in the given result created nothing; null when there was none. */
+  readonly warning: string | null;
 }
 
 /** The host that acts, when a host does: what it runs itself need not hear of it from the database. */
@@ -59,6 +64,10 @@ export interface ActingHost {
 
 export interface OperatorActionsDeps {
   readonly pool: Pool;
+  /** What a result given by hand may create. */
+  readonly plans: PlanLimits;
+  /** Default: one of its own, which reads what it needs from the database. */
+  readonly templates?: TemplateRegistry;
   /** Absent for a command line, which runs nothing; undefined while the host does not run. */
   readonly host?: () => ActingHost | undefined;
 }
@@ -78,9 +87,11 @@ const EVENTS = {
  */
 export class OperatorActions {
   readonly #deps: OperatorActionsDeps;
+  readonly #templates: TemplateRegistry;
 
   constructor(deps: OperatorActionsDeps) {
     this.#deps = deps;
+    this.#templates = deps.templates ?? new TemplateRegistry(deps.pool);
   }
 
   /** Every step that is not final is cancelled, running handlers are told to stop, and the task is cancelled. */
@@ -121,7 +132,11 @@ export class OperatorActions {
     );
   }
 
-  /** The step is complete with the given result, from any state. A result it had is replaced. */
+  /**
+   * The step is complete with the given result, from any state. A result it had is replaced. What the result of a decision
+   * or of a batchable step calls for is created with it, unless the task is final.
+   * @throws StateError PLAN_IMPOSSIBLE when the result calls for steps that cannot be created
+   */
   async completeStep(
     taskUuid: string,
     stepUuid: string,
@@ -133,9 +148,14 @@ export class OperatorActions {
       { stepUuid, result, metadata, completedBy: note.actor, reason: note.reason },
       new Date(),
     );
-    return await this.#act("complete", taskUuid, stepUuid, (db, stepId) =>
-      completeStepManually(db, { ...note, stepId, body }),
-    );
+    let warning: string | null = null;
+    const acted = await this.#act("complete", taskUuid, stepUuid, async (db, stepId) => {
+      const deps = { db, templates: this.#templates, limits: this.#deps.plans };
+      const made = await manualPlan(deps, stepId, result);
+      warning = made.warning;
+      return await completeStepManually(db, { ...note, stepId, body, plan: made.plan });
+    });
+    return { ...acted, warning };
   }
 
   #note({ actor = "operator", reason }: OperatorRemark) {
@@ -169,12 +189,31 @@ export class OperatorActions {
   ): Promise<StepActedOn> {
     const { taskId, stepId } = await this.#find(taskUuid, stepUuid);
     if (stepId === null) throw stepNotFound(taskUuid, stepUuid);
-    const result = await withTransaction(this.#deps.pool, (db) => call(db, stepId));
+    const result = await withTransaction(this.#deps.pool, (db) => call(db, stepId)).catch(
+      (error: unknown) => {
+        // Raised by _expand_plans: two analyzers share a worker template and gave the same batch_id.
+        if ((error as { code?: unknown } | null)?.code !== "22023") throw error;
+        throw new StateError(
+          "PLAN_IMPOSSIBLE",
+          `Step ${stepUuid} of task ${taskUuid} was not completed: ${messageOf(error)}`,
+          { cause: error, context: { taskUuid, stepUuid } },
+        );
+      },
+    );
     if (result.outcome === "step_not_found") throw stepNotFound(taskUuid, stepUuid);
     if (result.outcome !== "done") throw refusal(action, taskUuid, stepUuid, result);
     await this.#after(taskId, stepId, result);
     const { fromState, toState, fromTaskState, taskState, queued: queuedSteps } = result;
-    return { taskUuid, stepUuid, fromState, toState, fromTaskState, taskState, queuedSteps };
+    return {
+      taskUuid,
+      stepUuid,
+      fromState,
+      toState,
+      fromTaskState,
+      taskState,
+      queuedSteps,
+      warning: null,
+    };
   }
 
   async #after(

@@ -1,11 +1,6 @@
 import type { StepDelivery, StepFailure, StepSuccess } from "../channels/index.js";
 import { parseJson } from "../lib/parse-json.js";
-import {
-  type ExpansionPlan,
-  type NodeRef,
-  type PlanLimits,
-  planFor,
-} from "../lifecycle/plans/index.js";
+import { encodePlan, type PlanLimits, planFor } from "../lifecycle/plans/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
 
@@ -95,23 +90,4 @@ function failed(outcome: StepSuccess, errorType: string, message: string): StepF
     detail: outcome.detail,
     executionMs: outcome.executionMs,
   };
-}
-
-/** Nodes are ordinals of the template; worker n is -1 - n. */
-function encodePlan(plan: ExpansionPlan): string {
-  const workers = plan.workers.map(
-    ({ name, templateOrdinal, failureTolerated, inputsJson }) =>
-      `{"name":${JSON.stringify(name)},"ordinal":${templateOrdinal},"tolerated":${failureTolerated},"inputs":${inputsJson}}`,
-  );
-  const edges = plan.edges.map(({ from, to, name }) => ({
-    from: nodeOf(from),
-    to: nodeOf(to),
-    name,
-  }));
-  const steps = plan.steps.map(({ ordinal }) => ordinal);
-  return `{"steps":${JSON.stringify(steps)},"workers":[${workers.join(",")}],"edges":${JSON.stringify(edges)}}`;
-}
-
-function nodeOf(node: NodeRef): number {
-  return "ordinal" in node ? node.ordinal : -1 - node.worker;
 }

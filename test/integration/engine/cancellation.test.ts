@@ -1,6 +1,9 @@
 import { defineHandler, PermanentError, RetryableError } from "@tasker-core/sdk";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defaultConfig } from "../../../core/src/config/index.js";
+import type { Pool } from "../../../core/src/db/index.js";
 import { OperatorActions } from "../../../core/src/lifecycle/operator-actions.js";
+import { planLimits } from "../../../core/src/lifecycle/plans/index.js";
 import { assertIntegrity } from "../../sql/support/sql-host.js";
 import { useTestDatabase } from "../../support/test-database.js";
 import { startTestEngine, type TestEngine } from "../../support/test-engine.js";
@@ -15,6 +18,10 @@ const templates = (handlers: "own" | "reference") => ({
   echo: [{ name: "only", callable: `${handlers}.echo` }],
 });
 const LONG_MS = 60_000;
+
+/** Acts as a command line does, with no host of its own. */
+const outsideOperator = (pool: Pool) =>
+  new OperatorActions({ pool, plans: planLimits(defaultConfig()) });
 
 const typescript = {
   "own.sleep": defineHandler("own.sleep", {}, async ({ context }) => {
@@ -61,8 +68,7 @@ describe.each(["typescript", "python", "ruby"] as const)("a %s handler", (langua
         timeoutMs: 10_000,
         describe: () => "the handler to run",
       });
-      const operator =
-        who === "this host" ? host.engine : new OperatorActions({ pool: database.pool });
+      const operator = who === "this host" ? host.engine : outsideOperator(database.pool);
 
       const closed = await operator.cancelTask(task.taskUuid, { actor: "ada", reason: "typo" });
 
@@ -114,7 +120,7 @@ describe("without NOTIFY", () => {
     try {
       const task = await host.create("sleep");
       await waitFor(async () => isRunning(host, "typescript"), { timeoutMs: 10_000 });
-      await new OperatorActions({ pool: database.pool }).cancelTask(task.taskUuid);
+      await outsideOperator(database.pool).cancelTask(task.taskUuid);
       await waitFor(async () => !isRunning(host, "typescript"), {
         timeoutMs: 15_000,
         describe: () => "the handler to stop",
@@ -149,7 +155,7 @@ describe("under load", () => {
       handlers: { "load.work": work, "load.flaky": flaky },
     });
     try {
-      const operator = new OperatorActions({ pool: database.pool });
+      const operator = outsideOperator(database.pool);
       const tasks = await Promise.all(Array.from({ length: 200 }, () => host.create("diamond")));
       const cancelled = await Promise.all(
         tasks

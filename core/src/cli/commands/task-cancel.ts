@@ -1,4 +1,5 @@
 import { OperatorActions } from "../../lifecycle/operator-actions.js";
+import { planLimits } from "../../lifecycle/plans/index.js";
 import type { CommandContext } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
 import { DEFAULT_ACTOR } from "../step-action.js";
@@ -17,8 +18,11 @@ export async function taskCancel(
   [task = ""]: readonly string[],
 ): Promise<number> {
   const taskUuid = taskArgument(task);
-  const closed = await withPool(context, { needsSchema: true }, (pool) =>
-    new OperatorActions({ pool }).cancelTask(taskUuid, { actor, reason }),
+  const closed = await withPool(context, { needsSchema: true }, (pool, { config }) =>
+    new OperatorActions({ pool, plans: planLimits(config) }).cancelTask(taskUuid, {
+      actor,
+      reason,
+    }),
   );
   const { output } = context;
   output.print(

@@ -102,13 +102,16 @@ export async function resolveStepManually(
   return await actOnStep(db, "resolve_step_manually($1, $2, $3, $4)", valuesOf(input));
 }
 
-/** `tasker_core.complete_step_manually`: from any state. `body` is JSON text of a step execution result. */
+/**
+ * `tasker_core.complete_step_manually`: from any state. `body` is JSON text of a step execution result; `plan` what it
+ * creates, as `_expand_plans` takes it.
+ */
 export async function completeStepManually(
   db: Queryable,
-  input: StepActionInput & { readonly body: string },
+  input: StepActionInput & { readonly body: string; readonly plan?: string | null },
 ): Promise<StepActionResult> {
-  const values = [...valuesOf(input), input.body];
-  return await actOnStep(db, "complete_step_manually($1, $2, $3, $4, $5)", values);
+  const values = [...valuesOf(input), input.body, input.plan ?? null];
+  return await actOnStep(db, "complete_step_manually($1, $2, $3, $4, $5, $6)", values);
 }
 
 function valuesOf({ workerId, stepId, actor, reason }: StepActionInput): unknown[] {
@@ -149,6 +152,23 @@ async function actOnStep(
     queued: row.queued,
     namespaceId: row.namespace_id,
     runningWorkerId: row.running_worker_id,
+  };
+}
+
+/** Which step of which template revision a step was made from; null when there is no such step. */
+export async function findStepTemplate(
+  db: Queryable,
+  stepId: bigint,
+): Promise<{ templateId: number; ordinal: number } | null> {
+  const { rows } = await db.query<{ template_step_id: bigint }>(
+    "select template_step_id from tasker_core.steps where step_id = $1",
+    [stepId.toString()],
+  );
+  const [row] = rows;
+  if (row === undefined) return null;
+  return {
+    templateId: Number(row.template_step_id >> 20n),
+    ordinal: Number(row.template_step_id & 0xfffffn),
   };
 }
 

@@ -4,6 +4,7 @@ export {
   cancelTasks,
   completeStepManually,
   findStepIds,
+  findStepTemplate,
   type OperatorNote,
   resetStepForRetry,
   resolveStepManually,

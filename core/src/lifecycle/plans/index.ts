@@ -1,3 +1,4 @@
+export { encodePlan } from "./encode-plan.js";
 export type {
   EdgeName,
   ExpansionPlan,
@@ -9,3 +10,4 @@ export type {
   PlanResult,
 } from "./plan.js";
 export { planFor } from "./plan-for.js";
+export { planLimits } from "./plan-limits.js";
