@@ -38,7 +38,7 @@ import { EventPublisher } from "./worker/event-publisher.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
 import { MaintenanceLoop, type MaintenanceSettings } from "./worker/maintenance.js";
 import { OrchestratorHost } from "./worker/orchestrator-host.js";
-import { WorkerHost, type WorkerSettings } from "./worker/worker-host.js";
+import { type JoinOptions, WorkerHost, type WorkerSettings } from "./worker/worker-host.js";
 
 export interface EngineOptions {
   /** Postgres with a migrated schema, unless `migrate` is set. */
@@ -52,6 +52,8 @@ export interface EngineOptions {
   readonly events?: Partial<CollectedEvents>;
   /** Handler processes of other languages. */
   readonly bridges?: readonly BridgeLanguage[];
+  /** Where handler processes that were started elsewhere may join. Default: nowhere. */
+  readonly join?: JoinOptions | null;
   /** Bring the schema up to date first. */
   readonly migrate?: boolean;
   /** Default `all`. */
@@ -114,6 +116,7 @@ export class Engine {
         register: (template) => this.register(template),
         logger,
       }),
+      join: options.join ?? null,
       lifecycle: this.events,
       publisher: this.publisher,
       settings: workerSettings(config),

@@ -56,6 +56,8 @@ async function fuzzOne(
     timeoutMs: 10_000,
     clock: systemClock,
     peer: language,
+    token: null,
+    resumeMs: 0,
   });
   for (let count = 0; count < FRAMES_EACH && connection.isOpen; count++) {
     child.channel.write(mutate(random, validFrame(random)));

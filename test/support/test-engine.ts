@@ -7,6 +7,7 @@ import type { TaskTemplate } from "../../core/src/model/index.js";
 import { createLogger } from "../../core/src/observability/index.js";
 import { parseTemplate } from "../../core/src/templates/index.js";
 import { bridgeLanguages } from "../../core/src/worker/bridge-languages.js";
+import { joinOptions } from "../../core/src/worker/join-options.js";
 
 export const REFERENCE_HANDLERS = {
   python: fileURLToPath(
@@ -36,6 +37,8 @@ export interface TestEngineOptions {
   readonly handlerFolders?: Partial<Record<keyof typeof REFERENCE_HANDLERS, string>>;
   readonly configure?: (config: Config) => void;
   readonly role?: EngineRole;
+  /** Where `worker.join` is read relative to; only needed when `configure` gives it addresses. */
+  readonly workingDirectory?: string;
 }
 
 export interface StepReading {
@@ -118,6 +121,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   const folders = { ...REFERENCE_HANDLERS, ...options.handlerFolders };
   const engine = new Engine({
     databaseUrl: options.databaseUrl,
+    join: await joinOptions(config, options.workingDirectory ?? process.cwd()),
     ...(options.role === undefined ? {} : { role: options.role }),
     config,
     logger: createLogger({ level: "silent" }),

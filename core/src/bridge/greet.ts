@@ -3,6 +3,7 @@ import {
   buildWelcome,
   type ChallengeHeader,
   type HandlerHeader,
+  type HandlerManifest,
   type HelloHeader,
   judgeHello,
   type Manifest,
@@ -12,6 +13,7 @@ import { PeerError } from "../errors/index.js";
 import type { Clock } from "../lib/clock.js";
 import { createDeferred } from "../lib/deferred.js";
 import { findJsonFault } from "../lib/json-text.js";
+import type { Secret } from "../lib/secret.js";
 import type { BridgeConnection } from "./connection.js";
 
 /** What both sides agreed on. */
@@ -19,6 +21,11 @@ export interface Greeting extends Manifest {
   readonly hello: HelloHeader;
   readonly maxFrame: number;
 }
+
+/** Whether a process that has proven itself may come in, and with which of the deliveries that it still holds. */
+export type Admission =
+  | { readonly reject: RejectHeader }
+  | { readonly keep: readonly string[]; readonly drop: readonly string[] };
 
 export interface GreetOptions {
   readonly hostId: string;
@@ -30,7 +37,15 @@ export interface GreetOptions {
   readonly clock: Clock;
   /** For error messages: which process. */
   readonly peer: string;
+  /** What both sides have to know; null for a process that the host started itself. */
+  readonly token: Secret | null;
+  /** How long a broken connection may come back; 0 where it cannot. */
+  readonly resumeMs: number;
+  /** Asked last, with nothing left that could refuse the process: what it says is in force. Default: everybody. */
+  readonly admit?: (hello: HelloHeader, handlers: readonly HandlerManifest[]) => Admission;
 }
+
+const WELCOME_ALL: Admission = { keep: [], drop: [] };
 
 /**
  * Runs the handshake on a fresh connection: `challenge`, then `hello` within the time limit, then `welcome`.
@@ -42,7 +57,7 @@ export async function greet(
 ): Promise<Greeting> {
   const challenge = buildChallenge({
     hostId: options.hostId,
-    auth: "none",
+    auth: options.token === null ? "none" : "hmac",
     maxFrame: options.maxFrame,
   });
   const greeting = createDeferred<Greeting>();
@@ -87,27 +102,32 @@ function answer(
     });
     return;
   }
+  const token = options.token?.reveal() ?? null;
   const fault = findJsonFault(body);
   const verdict =
     fault === null
-      ? judgeHello(challenge, header, JSON.parse(Buffer.from(body).toString()), null)
+      ? judgeHello(challenge, header, JSON.parse(Buffer.from(body).toString()), token)
       : badHello(`Expected the body of \`hello\` to be JSON: ${fault}`);
-  if (!verdict.accepted) {
-    connection.send(verdict.reject);
-    greeting.reject(
-      failure(options, `was refused (${verdict.reject.code}): ${verdict.reject.message}`),
-    );
+  const handlers = verdict.accepted ? verdict.handlers : [];
+  const admission = verdict.accepted
+    ? (options.admit?.(header, handlers) ?? WELCOME_ALL)
+    : { reject: verdict.reject };
+  if ("reject" in admission) {
+    const { reject } = admission;
+    connection.send(reject);
+    greeting.reject(failure(options, `was refused (${reject.code}): ${reject.message}`));
     return;
   }
-  const welcome = buildWelcome(challenge, header, null, {
+  const welcome = buildWelcome(challenge, header, token, {
     connection_id: options.connectionId,
     ping_ms: options.pingMs,
     lease_ms: options.leaseMs,
-    resume_ms: 0,
+    resume_ms: options.resumeMs,
+    ...(options.resumeMs === 0 ? {} : { keep: [...admission.keep], drop: [...admission.drop] }),
   });
   connection.maxFrame = welcome.max_frame;
   connection.send(welcome);
-  const { handlers, templates } = verdict;
+  const templates = verdict.accepted ? verdict.templates : [];
   greeting.resolve({ hello: header, handlers, templates, maxFrame: welcome.max_frame });
 }
 

@@ -56,6 +56,8 @@ export async function launchPeer(
       timeoutMs: settings.handshakeTimeoutMs,
       clock,
       peer: `${name} (${settings.command})`,
+      token: null,
+      resumeMs: 0,
     });
     const { hello } = greeting;
     const pool = hello.pools.find((one) => one.name === settings.pool) ?? hello.pools[0]!;

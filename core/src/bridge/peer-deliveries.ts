@@ -16,7 +16,6 @@ import type {
 import { messageOf } from "../errors/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
-import type { BridgeConnection } from "./connection.js";
 import { type InFlight, InFlightTable } from "./in-flight.js";
 import {
   hostFailure,
@@ -25,10 +24,11 @@ import {
   outcomeOfYield,
   timeoutFailure,
 } from "./outcome.js";
+import type { PeerLink } from "./peer-link.js";
 import { stepHeader } from "./step-header.js";
 
 export interface PeerDeliveriesOptions {
-  readonly connection: BridgeConnection;
+  readonly connection: PeerLink;
   readonly channel: FfiDispatchChannel;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -210,24 +210,42 @@ export class PeerDeliveries {
     this.#answer(entry, failure, header.type);
   }
 
+  /** With the process, and wanted. */
+  isUnanswered(deliveryId: string): boolean {
+    return this.#table.get(deliveryId)?.isAnswered === false;
+  }
+
+  /** The process came back and no longer knows the others: they go back at once. Never throws. */
+  async keepOnly(held: ReadonlySet<string>): Promise<void> {
+    const missing = this.#table.unanswered().filter((id) => !held.has(id));
+    const message = `Handler process ${this.#options.workerName} came back without the step`;
+    await this.#lose(missing, message, { alone: false, reason: "worker_lost" });
+  }
+
   /** The process is gone: whatever it had not answered goes back at once. Never throws. */
   async end(message: string, reason: "worker_lost" | "drained"): Promise<void> {
     this.#table.close();
     const unanswered = this.#table.unanswered();
-    const alone = unanswered.length === 1 && this.#table.abandonedCount === 0;
-    for (const id of unanswered) this.#table.finish(id);
+    const isAlone = unanswered.length === 1 && this.#table.abandonedCount === 0;
+    await this.#lose(unanswered, message, { alone: isAlone && reason === "worker_lost", reason });
+  }
+
+  async #lose(
+    ids: readonly string[],
+    message: string,
+    loss: { readonly alone: boolean; readonly reason: "worker_lost" | "drained" },
+  ): Promise<void> {
+    if (ids.length === 0) return;
+    for (const id of ids) {
+      this.#table.finish(id);
+      if (this.#soloId === id) this.#soloId = null;
+    }
     const { channel, logger, workerName } = this.#options;
-    const loss = {
-      alone: alone && reason === "worker_lost",
-      message,
-      workerName,
-      reason,
-    };
     try {
-      await channel.lose(unanswered, loss);
+      await channel.lose(ids, { ...loss, message, workerName });
     } catch (error) {
       // The sink is closed: the leases bring the steps back.
-      logger.error({ err: error, deliveries: unanswered }, "lost steps could not be given back");
+      logger.error({ err: error, deliveries: ids }, "lost steps could not be given back");
     }
   }
 

@@ -9,10 +9,14 @@ export interface SessionOptions extends Omit<PeerDeliveriesOptions, "onAbandoned
   readonly pingMs: number;
   /** The process should make way for a new one: it stops by itself, or too much of it hangs. */
   readonly onRetire: (reason: string) => void;
+  /** Nothing was heard for {@link LOST_PINGS} pings. Absent for a child: its exit tells, its silence does not. */
+  readonly onSilent?: () => void;
 }
 
-/** Silent for this many pings: no new work until it speaks again. Silence alone never kills a child. */
+/** Silent for this many pings: no new work until it speaks again. */
 const SUSPECT_PINGS = 3;
+/** Silent for this many: a socket leads nowhere. */
+const LOST_PINGS = 6;
 
 /** The conversation with one handler process after the handshake: what it can take, and what its messages mean. */
 export class PeerSession {
@@ -21,6 +25,7 @@ export class PeerSession {
   readonly #deliveries: PeerDeliveries;
   #slots: number;
   #isRetiring = false;
+  #isDraining = false;
   #pingTimer: Timer | null = null;
   #pings = 0;
 
@@ -37,12 +42,17 @@ export class PeerSession {
     this.#schedulePing();
   }
 
+  /** Deliveries it takes at once. */
+  get slots(): number {
+    return this.#slots;
+  }
+
   /** Deliveries it can take now. */
   get free(): number {
     const { connection } = this.#options;
     const { hasSolo, inFlightCount, abandonedCount } = this.#deliveries;
     if (this.#isRetiring || hasSolo || !connection.isOpen) return 0;
-    if (connection.isCongested || this.#isSuspect()) return 0;
+    if (connection.isCongested || this.#isSilentFor(SUSPECT_PINGS)) return 0;
     return Math.max(0, this.#slots - inFlightCount - abandonedCount);
   }
 
@@ -66,6 +76,11 @@ export class PeerSession {
 
   get isRetiring(): boolean {
     return this.#isRetiring;
+  }
+
+  /** It finishes what it has and goes, by its own will or asked to. */
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   /** Nothing runs in the process, as far as the host can know. */
@@ -92,7 +107,19 @@ export class PeerSession {
   /** Takes nothing more; the handler finishes what it has and exits. */
   drain(graceMs: number, reason: string): void {
     this.#isRetiring = true;
+    this.#isDraining = true;
     this.#options.connection.send({ type: "drain", grace_ms: graceMs, reason });
+  }
+
+  isInFlight(deliveryId: string): boolean {
+    return this.#deliveries.isUnanswered(deliveryId);
+  }
+
+  /** The process is back with another connection: it goes on with what it holds, the rest is redelivered. */
+  async resume(held: ReadonlySet<string>, slots: number): Promise<void> {
+    this.#slots = slots;
+    await this.#deliveries.keepOnly(held);
+    this.#options.onRoom();
   }
 
   /** The process is gone: whatever it had not answered goes back at once. Never throws. */
@@ -140,6 +167,7 @@ export class PeerSession {
         this.#deliveries.refused(header);
         break;
       case "drain":
+        this.#isDraining = true;
         this.retire(`drains itself: ${header.reason}`);
         break;
       case "bye":
@@ -172,22 +200,26 @@ export class PeerSession {
     this.retire(`${abandonedCount} of its ${this.#slots} slots hang`);
   }
 
-  #isSuspect(): boolean {
+  #isSilentFor(pings: number): boolean {
     const { clock, connection, pingMs } = this.#options;
-    return clock.nowMs() - connection.heardAtMs > SUSPECT_PINGS * pingMs;
+    return clock.nowMs() - connection.heardAtMs > pings * pingMs;
   }
 
   #schedulePing(): void {
-    const { clock, connection, pingMs, onRoom } = this.#options;
+    const { clock, pingMs } = this.#options;
     this.#pingTimer = clock.setTimer(pingMs, () => {
-      if (!connection.isOpen) return;
-      if (clock.nowMs() - connection.heardAtMs >= pingMs) {
-        connection.send({ type: "ping", n: ++this.#pings });
-      } else {
-        onRoom(); // It may have been a suspect before it spoke.
-      }
+      this.#ping();
       this.#schedulePing();
     });
+  }
+
+  #ping(): void {
+    const { clock, connection, pingMs, onRoom, onSilent } = this.#options;
+    if (!connection.isOpen) return;
+    if (onSilent !== undefined && this.#isSilentFor(LOST_PINGS)) onSilent();
+    else if (clock.nowMs() - connection.heardAtMs < pingMs)
+      onRoom(); // It may have been a suspect before it spoke.
+    else connection.send({ type: "ping", n: ++this.#pings });
   }
 }
 

@@ -5,6 +5,7 @@ import { orAborted } from "../lib/aborted.js";
 import { createDeferred } from "../lib/deferred.js";
 import { PeerLane } from "./lane.js";
 import type { LivePeer } from "./live-peer.js";
+import { PeerFeed } from "./peer-feed.js";
 import type { PeerSession } from "./session.js";
 import type { BridgeMetrics, BridgeSettings, BridgeSupervisorOptions } from "./types.js";
 
@@ -16,11 +17,7 @@ export class BridgeSupervisor {
   readonly #settings: BridgeSettings;
   readonly #lanes: PeerLane[];
   readonly #firstReady = createDeferred<readonly HandlerManifest[]>();
-  readonly #unsubscribe: (() => void)[] = [];
-  /** Kept free of other work until it is empty, for a delivery that must run alone. */
-  #reserved: PeerSession | null = null;
-  #isPumpScheduled = false;
-  #isStopping = false;
+  #feed: PeerFeed | null = null;
   #hasBeenReady = false;
   #failedLaunches = 0;
   #crashed = 0;
@@ -36,7 +33,7 @@ export class BridgeSupervisor {
       { length: this.#settings.processes },
       (_, index) =>
         new PeerLane(this.#settings, `${options.language}-${index}`, {
-          onRoom: () => this.#schedulePump(),
+          onRoom: () => this.#feed?.schedule(),
           onReady: (peer) => void this.#onReady(peer),
           onLaunchFailed: (error) => this.#onLaunchFailed(error),
           onGone: (peer, message, hasCrashed) => this.#onGone(peer, message, hasCrashed),
@@ -51,12 +48,8 @@ export class BridgeSupervisor {
    *   is stopped then.
    */
   async start(signal: AbortSignal): Promise<readonly HandlerManifest[]> {
-    const { channel } = this.#settings;
-    this.#unsubscribe.push(
-      channel.onArrival(() => this.#schedulePump()),
-      channel.onCancel((id, reason) => {
-        for (const { session } of this.#peers()) session.cancel(id, reason);
-      }),
+    this.#feed = new PeerFeed(this.#settings.channel, () =>
+      this.#peers().map(({ session }) => session),
     );
     for (const lane of this.#lanes) lane.start();
     try {
@@ -69,8 +62,7 @@ export class BridgeSupervisor {
 
   /** Takes nothing more, lets the processes finish for `graceMs`, gives back what is left, and ends them. */
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
-    this.#isStopping = true;
-    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#feed?.stop();
     await Promise.all(this.#lanes.map((lane) => lane.stop(graceMs)));
   }
 
@@ -104,7 +96,7 @@ export class BridgeSupervisor {
 
   async #onReady({ handlers, templates }: LivePeer): Promise<void> {
     this.#hasBeenReady = true;
-    this.#schedulePump();
+    this.#feed?.schedule();
     try {
       if (templates.length > 0) await this.#settings.onTemplates(templates);
       this.#firstReady.resolve(handlers);
@@ -129,71 +121,6 @@ export class BridgeSupervisor {
     if (hasCrashed) this.#settings.logger.error({ pid }, message);
     else this.#settings.logger.info({ pid }, message);
   }
-
-  /** Once per turn: everything offered and every slot freed in it is dealt with together. */
-  #schedulePump(): void {
-    if (this.#isPumpScheduled || this.#isStopping) return;
-    this.#isPumpScheduled = true;
-    queueMicrotask(() => {
-      this.#isPumpScheduled = false;
-      if (!this.#isStopping) this.#pump();
-    });
-  }
-
-  #pump(): void {
-    const { channel } = this.#settings;
-    const sessions = this.#peers().map((peer) => peer.session);
-    this.#pumpSolo(sessions);
-    for (;;) {
-      const session = mostFree(sessions, this.#reserved);
-      if (session === null) return;
-      const delivery = channel.queued.shared === 0 ? undefined : channel.poll("shared");
-      if (delivery === undefined) return;
-      session.dispatch(delivery);
-    }
-  }
-
-  #pumpSolo(sessions: readonly PeerSession[]): void {
-    const { channel } = this.#settings;
-    while (channel.queued.solo > 0) {
-      const empty = sessions.find((session) => session.isIdle && session.free > 0);
-      if (empty === undefined) break;
-      if (empty === this.#reserved) this.#reserved = null;
-      const delivery = channel.poll("solo");
-      if (delivery !== undefined) empty.dispatch(delivery);
-    }
-    this.#reserved = channel.queued.solo === 0 ? null : this.#reserve(sessions);
-    if (this.#reserved?.inFlightCount === 0 && this.#reserved.abandonedCount > 0) {
-      this.#reserved.retire("a step that must run alone needs a process in which nothing hangs");
-    }
-  }
-
-  /** The process that will be empty soonest; one that only hangs will never be, and makes way. */
-  #reserve(sessions: readonly PeerSession[]): PeerSession | null {
-    const serving = sessions.filter((session) => !session.isRetiring);
-    if (this.#reserved !== null && serving.includes(this.#reserved)) return this.#reserved;
-    return serving.reduce<PeerSession | null>(
-      (least, session) =>
-        least === null || session.inFlightCount < least.inFlightCount ? session : least,
-      null,
-    );
-  }
-}
-
-function mostFree(
-  sessions: readonly PeerSession[],
-  reserved: PeerSession | null,
-): PeerSession | null {
-  let best: PeerSession | null = null;
-  let bestFree = 0;
-  for (const session of sessions) {
-    const free = session === reserved ? 0 : session.free;
-    if (free > bestFree) {
-      best = session;
-      bestFree = free;
-    }
-  }
-  return best;
 }
 
 function withDefaults(options: BridgeSupervisorOptions): BridgeSettings {

@@ -20,8 +20,8 @@ import type {
 
 export interface FfiDispatchChannelOptions {
   readonly pool: string;
-  /** Deliveries that may be queued or held at once. */
-  readonly capacity: number;
+  /** Deliveries that may be queued or held at once; a function where consumers come and go. */
+  readonly capacity: number | (() => number);
   readonly completions: CompletionSink;
   readonly clock: Clock;
   /** Time on top of a delivery's own timeout before the channel gives it up; default 30 000. */
@@ -47,7 +47,7 @@ interface Waiter {
  */
 export class FfiDispatchChannel {
   readonly pool: string;
-  readonly capacity: number;
+  readonly #capacity: () => number;
   readonly #completions: CompletionSink;
   readonly #clock: Clock;
   readonly #completionTimeoutMs: number;
@@ -67,11 +67,17 @@ export class FfiDispatchChannel {
 
   constructor(options: FfiDispatchChannelOptions) {
     this.pool = options.pool;
-    this.capacity = options.capacity;
+    const { capacity } = options;
+    this.#capacity = typeof capacity === "number" ? () => capacity : capacity;
     this.#completions = options.completions;
     this.#clock = options.clock;
     this.#completionTimeoutMs = options.completionTimeoutMs ?? 30_000;
     this.#starvationWarningMs = options.starvationWarningMs ?? 10_000;
+  }
+
+  /** Deliveries that may be queued or held at once. */
+  get capacity(): number {
+    return this.#capacity();
   }
 
   /** How many deliveries can be offered now: what the worker may claim. */

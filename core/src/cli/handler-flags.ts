@@ -10,6 +10,8 @@ export interface HandlerFlags {
   readonly ts: readonly string[];
   readonly python: readonly string[];
   readonly ruby: readonly string[];
+  /** Where handler processes may join; replaces `worker.join.addresses`. */
+  readonly join?: readonly string[];
 }
 
 type Language = keyof HandlerPaths;

@@ -77,13 +77,13 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
       .command(name)
       .description(description)
       .option("-t, --templates <path>", "template file or folder; may be repeated", collect, []);
-  withHandlers(
-    host("dev", "database, orchestrator and workers in one process, until Ctrl-C"),
-  ).action(action(async () => (await import("./commands/dev.js")).dev));
+  withJoin(host("dev", "database, orchestrator and workers in one process, until Ctrl-C")).action(
+    action(async () => (await import("./commands/dev.js")).dev),
+  );
   host("server", "settle results and create tasks; any number of them on one database").action(
     action(async () => (await import("./commands/server.js")).server),
   );
-  withHandlers(
+  withJoin(
     host("worker", "run steps and hand their results to the servers; any number of them"),
   ).action(action(async () => (await import("./commands/worker.js")).worker));
 
@@ -178,6 +178,15 @@ function withHandlers(command: Command): Command {
     .option("--ts <path>", "TypeScript handlers; may be repeated", collect, [])
     .option("--python <path>", "Python handlers; may be repeated", collect, [])
     .option("--ruby <path>", "Ruby handlers; may be repeated", collect, []);
+}
+
+function withJoin(command: Command): Command {
+  return withHandlers(command).option(
+    "--join <address>",
+    "let handler processes join here: unix:/path or tcp:127.0.0.1:port; may be repeated",
+    collect,
+    [],
+  );
 }
 
 function contextOf(output: Output, global: GlobalOptions): CommandContext {

@@ -30,7 +30,7 @@ export async function runHost(
   role: EngineRole,
 ): Promise<number> {
   const { output, workingDirectory } = context;
-  const loaded = loadCommandConfig(context);
+  const loaded = withJoin(loadCommandConfig(context), options);
   const templates = await findTemplates(context, options, loaded);
   const handlers = role === "server" ? null : await readHandlerFlags(options, workingDirectory);
   const stops = listenForStop(() =>
@@ -56,6 +56,13 @@ export async function runHost(
   } finally {
     stops.close();
   }
+}
+
+function withJoin(loaded: LoadedConfig, { join = [] }: HostOptions): LoadedConfig {
+  if (join.length === 0) return loaded;
+  const { config } = loaded;
+  const worker = { ...config.worker, join: { ...config.worker.join, addresses: [...join] } };
+  return { ...loaded, config: { ...config, worker } };
 }
 
 /** How long an engine may take to stop when its database is gone. */

@@ -7,6 +7,7 @@ import type { Logger } from "../observability/index.js";
 import type { ResolvedDatabase } from "../postgres/index.js";
 import { bridgeLanguages, type HandlerPaths, handlerPaths } from "../worker/bridge-languages.js";
 import { HandlerLoader } from "../worker/handler-loader.js";
+import { joinOptions } from "../worker/join-options.js";
 import type { BridgeLanguage } from "../worker/language-pools.js";
 import type { CommandContext } from "./command-context.js";
 import { checkDurability, openDatabase } from "./open-database.js";
@@ -65,6 +66,7 @@ export async function startEngine(
     throw opened.status === "rejected" ? opened.reason : (prepared as PromiseRejectedResult).reason;
   }
   const database = opened.value;
+  const join = await joinOptions(loaded.config, context.workingDirectory);
   const handlers = prepared.value;
   const engine = new Engine({
     databaseUrl: database.url,
@@ -74,6 +76,7 @@ export async function startEngine(
     ...(handlers.registry === null ? {} : { handlers: handlers.registry }),
     events: handlers.events,
     bridges: handlers.bridges,
+    join: options.handlers === null ? null : join,
     // A database of one's own is brought up to date; a shared one only by `tasker db migrate`, unless one runs alone.
     migrate: role === "all" || database.from !== "url",
     role,

@@ -4,8 +4,8 @@ import { BridgeSupervisor } from "../bridge/index.js";
 import { type CompletionSink, FfiDispatchChannel } from "../channels/index.js";
 import { systemClock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
+import type { ServingPool } from "./callable-routes.js";
 import { HandlerDispatchService } from "./handler-dispatch-service.js";
-import type { WorkerPool } from "./pool-set.js";
 
 /** Handler processes of one language. */
 export interface BridgeLanguage {
@@ -36,11 +36,10 @@ export interface LanguagePoolsOptions {
 }
 
 /** A pool with whoever consumes its channel. */
-export interface LanguagePool extends WorkerPool {
-  readonly language: string;
+export interface LanguagePool extends ServingPool {
   readonly supervisor: BridgeSupervisor | null;
-  /** Resolves with the callables that it runs. */
-  start(signal: AbortSignal): Promise<readonly string[]>;
+  /** Resolves when it knows the callables that it runs. */
+  start(signal: AbortSignal): Promise<void>;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -78,10 +77,10 @@ function typescriptPool(
     channel,
     concurrency: maxConcurrent,
     supervisor: null,
-    start: async () => {
-      service.start();
+    get callables() {
       return registry.listHandlers();
     },
+    start: async () => service.start(),
     stop: (graceMs) => service.stop({ graceMs }),
   };
 }
@@ -103,14 +102,18 @@ function bridgePool(bridge: BridgeLanguage, options: LanguagePoolsOptions): Lang
     clock: systemClock,
     hostId: options.workerName,
   });
+  let callables: readonly string[] = [];
   return {
     language: bridge.language,
     channel,
     concurrency,
     supervisor,
+    get callables() {
+      return callables;
+    },
     start: async (signal) => {
       const manifests = await supervisor.start(signal);
-      return manifests.flatMap((handler) => ("callable" in handler ? [handler.callable] : []));
+      callables = manifests.flatMap((one) => ("callable" in one ? [one.callable] : []));
     },
     stop: (graceMs) => supervisor.stop({ graceMs }),
   };

@@ -22,24 +22,41 @@ export interface PoolSetOptions {
  * fast handlers get a queue of their own so that the database round trip is hidden, slow ones do not hoard.
  */
 export class PoolSet {
-  readonly #pools: readonly WorkerPool[];
+  /** By place. A pool keeps its place; one that has gone leaves it empty for another. */
+  readonly #places: Place[] = [];
   readonly #options: PoolSetOptions;
   readonly #poolOfCallable = new Map<string, number>();
-  readonly #reserved: number[];
-  /** Smoothed duration of each pool's handlers, milliseconds; undefined before the first. */
-  readonly #averageMs: (number | undefined)[];
   #callableIds: number[] = [];
   #poolNumbers: number[] = [];
 
   constructor(pools: readonly WorkerPool[], options: PoolSetOptions) {
-    this.#pools = pools;
     this.#options = options;
-    this.#reserved = pools.map(() => 0);
-    this.#averageMs = pools.map(() => undefined);
+    for (const pool of pools) this.add(pool);
   }
 
   get pools(): readonly WorkerPool[] {
-    return this.#pools;
+    return this.#places.flatMap(({ pool }) => pool ?? []);
+  }
+
+  /** Returns the pool's place. It gets work once routes lead there. */
+  add(pool: WorkerPool): number {
+    // A call under way may still give room back to the place's last pool.
+    const empty = this.#places.findIndex(
+      (place) => place.pool === undefined && place.reserved === 0,
+    );
+    const place = empty === -1 ? this.#places.length : empty;
+    this.#places[place] = { pool, reserved: 0, averageMs: undefined };
+    return place;
+  }
+
+  /** No routes may lead there any more. */
+  remove(pool: WorkerPool): void {
+    const place = this.#places.find((one) => one.pool === pool);
+    if (place !== undefined) place.pool = undefined;
+  }
+
+  placeOf(pool: WorkerPool): number {
+    return this.#places.findIndex((place) => place.pool === pool);
   }
 
   /** Which pool (by its place) runs which callable, and the callables' ids in the database, aligned. */
@@ -53,20 +70,21 @@ export class PoolSet {
 
   poolOf(callable: string): WorkerPool | undefined {
     const place = this.#poolOfCallable.get(callable);
-    return place === undefined ? undefined : this.#pools[place];
+    return place === undefined ? undefined : this.#places[place]?.pool;
   }
 
   /** A handler of a pool took this long: what a pool may queue follows from it. */
   observe(poolName: string, executionMs: number): void {
-    const place = this.#pools.findIndex((pool) => pool.channel.pool === poolName);
-    const before = this.#averageMs[place];
-    this.#averageMs[place] =
+    const place = this.#places.find(({ pool }) => pool?.channel.pool === poolName);
+    if (place === undefined) return;
+    const before = place.averageMs;
+    place.averageMs =
       before === undefined ? executionMs : before + (executionMs - before) * SMOOTHING;
   }
 
   /** Is there room for at least one more step? */
   get hasRoom(): boolean {
-    return this.#pools.some((_, place) => this.#free(place) > 0);
+    return this.#places.some((place) => this.#free(place) > 0);
   }
 
   /**
@@ -74,33 +92,45 @@ export class PoolSet {
    * Give it back with {@link giveBack}.
    */
   reserve(wanted: number, share: number): Routes {
-    const free = this.#pools.map((_, place) =>
+    const free = this.#places.map((place) =>
       Math.min(wanted, Math.ceil(this.#free(place) * share)),
     );
-    free.forEach((count, place) => {
-      this.#reserved[place] = (this.#reserved[place] ?? 0) + count;
+    free.forEach((count, i) => {
+      this.#reserve(i, count);
     });
     return { callableIds: this.#callableIds, pools: this.#poolNumbers, free };
   }
 
   giveBack(routes: Routes): void {
-    routes.free.forEach((count, place) => {
-      this.#reserved[place] = (this.#reserved[place] ?? 0) - count;
+    routes.free.forEach((count, i) => {
+      this.#reserve(i, -count);
     });
   }
 
-  #free(place: number): number {
-    const pool = this.#pools[place];
-    if (pool === undefined) return 0;
-    const wanted = pool.concurrency + this.#prefetch(place) - pool.channel.pendingCount;
-    return Math.max(0, Math.min(pool.channel.free, wanted) - (this.#reserved[place] ?? 0));
+  #reserve(i: number, count: number): void {
+    const place = this.#places[i];
+    if (place !== undefined) place.reserved += count;
   }
 
-  #prefetch(place: number): number {
-    const average = this.#averageMs[place];
-    if (average === undefined) return 0;
-    const { prefetchMs, maxPrefetchPerSlot } = this.#options;
-    const perSlot = Math.min(maxPrefetchPerSlot, prefetchMs / Math.max(average, 0.01));
-    return Math.floor((this.#pools[place]?.concurrency ?? 0) * perSlot);
+  #free(place: Place): number {
+    const { pool, reserved } = place;
+    if (pool === undefined) return 0;
+    const wanted = pool.concurrency + this.#prefetch(place) - pool.channel.pendingCount;
+    return Math.max(0, Math.min(pool.channel.free, wanted) - reserved);
   }
+
+  #prefetch({ pool, averageMs }: Place): number {
+    if (averageMs === undefined) return 0;
+    const { prefetchMs, maxPrefetchPerSlot } = this.#options;
+    const perSlot = Math.min(maxPrefetchPerSlot, prefetchMs / Math.max(averageMs, 0.01));
+    return Math.floor((pool?.concurrency ?? 0) * perSlot);
+  }
+}
+
+interface Place {
+  pool: WorkerPool | undefined;
+  /** Room that calls under way may fill. */
+  reserved: number;
+  /** Smoothed duration of the pool's handlers, milliseconds; undefined before the first. */
+  averageMs: number | undefined;
 }

@@ -1,20 +1,23 @@
 import { hostname } from "node:os";
 import type { HandlerRegistry } from "@tasker-core/sdk/host";
+import { JoinDoor, type JoinDoorOptions, type JoinedPeer } from "../bridge/index.js";
 import { CompletionChannel } from "../channels/index.js";
 import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/functions/index.js";
 import { type Pool, PumpLink } from "../db/index.js";
-import { ConfigError } from "../errors/index.js";
 import { WakeListener } from "../event-systems/wake-listener.js";
 import type { WakeMessage } from "../event-systems/wake-message.js";
+import { systemClock } from "../lib/clock.js";
 import { newUuid } from "../lib/uuid.js";
 import type { LifecycleBus } from "../lifecycle/events/index.js";
 import type { PlanLimits } from "../lifecycle/plans/index.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
+import { CallableRoutes } from "./callable-routes.js";
 import type { CodeTemplates } from "./code-templates.js";
 import { DeliveryBuilder } from "./delivery-builder.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { EventPublisher } from "./event-publisher.js";
+import { JoinedPools } from "./joined-pools.js";
 import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { Ledger, type TakenAway } from "./ledger.js";
@@ -42,6 +45,21 @@ export interface WorkerSettings extends PumpSettings {
   readonly enforceResultSchemas: boolean;
 }
 
+/** What the configuration says about processes that join; the rest of the door is the worker's. */
+export type JoinOptions = Pick<
+  JoinDoorOptions,
+  | "addresses"
+  | "tls"
+  | "token"
+  | "handshakeTimeoutMs"
+  | "maxProcesses"
+  | "maxFrame"
+  | "pingMs"
+  | "resumeMs"
+  | "cancelGraceMs"
+  | "drainGraceMs"
+>;
+
 export interface WorkerHostOptions {
   readonly url: string;
   readonly pool: Pool;
@@ -53,6 +71,8 @@ export interface WorkerHostOptions {
   readonly bridges: readonly BridgeLanguage[];
   /** Takes what handler processes define in code. */
   readonly codeTemplates: CodeTemplates;
+  /** Where handler processes that were started elsewhere may join; null for nowhere. */
+  readonly join: JoinOptions | null;
   readonly publisher: EventPublisher;
   readonly lifecycle: LifecycleBus;
   readonly settings: WorkerSettings;
@@ -82,6 +102,9 @@ export class WorkerHost {
   #pump: StepPump | undefined;
   #keeper: LeaseKeeper | undefined;
   #listener: WakeListener | undefined;
+  #door: JoinDoor | undefined;
+  #joined: JoinedPools | undefined;
+  readonly #routes: CallableRoutes;
 
   constructor(options: WorkerHostOptions) {
     this.#options = options;
@@ -99,6 +122,12 @@ export class WorkerHost {
       workerName: this.workerName,
     });
     this.pools = new PoolSet(this.languages, settings);
+    this.#routes = new CallableRoutes({
+      pools: this.pools,
+      routes: settings.routes,
+      register: (callables) => this.#register(callables),
+      logger,
+    });
     this.cache = new TaskCache({
       db: options.pool,
       maxBytes: settings.cacheBytes,
@@ -135,26 +164,9 @@ export class WorkerHost {
    */
   async start(): Promise<void> {
     const { registry, settings, logger, url } = this.#options;
-    const owners = await this.#startLanguages();
-    const callables = [...owners.keys()];
-    const registered = await registerWorker(
-      this.#options.pool,
-      {
-        workerUuid: this.workerUuid,
-        name: this.workerName,
-        hostname: hostname(),
-        pid: process.pid,
-      },
-      callables,
-    );
-    this.#workerId = registered.workerId;
-    this.pools.setRoutes(
-      callables.map((callable, i) => ({
-        callable,
-        callableId: registered.callableIds[i] ?? 0,
-        pool: owners.get(callable) ?? 0,
-      })),
-    );
+    const { signal } = this.#ending;
+    await Promise.all(this.languages.map((language) => language.start(signal)));
+    await this.#routes.set(this.languages, []);
     const lineages = new Lineages(this.#options.pool, registry);
     const builder = new DeliveryBuilder(registry, this.cache, lineages, {
       handlerTimeoutMs: settings.handlerTimeoutMs,
@@ -211,6 +223,14 @@ export class WorkerHost {
       });
       await this.#listener.start();
     }
+    if (this.#options.join === null) return;
+    this.#door = this.#newDoor(this.#options.join);
+    await this.#door.open();
+  }
+
+  /** Where handler processes can join, as they name it in `TASKER_BRIDGE`. */
+  get joinAddresses(): readonly string[] {
+    return this.#door?.addresses ?? [];
   }
 
   /** Takes nothing more, lets handlers finish for the drain time, stores every answer, gives the rest back. */
@@ -218,8 +238,14 @@ export class WorkerHost {
     const { drainTimeoutMs } = this.#options.settings;
     this.#pump?.drain();
     const deadline = AbortSignal.timeout(drainTimeoutMs);
-    await Promise.all(this.languages.map(({ channel }) => channel.drain(deadline)));
-    await Promise.all(this.languages.map((language) => language.stop(drainTimeoutMs)));
+    await Promise.all([
+      ...this.languages.map(({ channel }) => channel.drain(deadline)),
+      this.#joined?.drain(deadline),
+    ]);
+    await Promise.all([
+      ...this.languages.map((language) => language.stop(drainTimeoutMs)),
+      this.#door?.close(drainTimeoutMs),
+    ]);
     await this.#pump?.stop();
     await this.#keeper?.stop();
     await this.#listener?.stop();
@@ -263,29 +289,57 @@ export class WorkerHost {
     });
   }
 
-  /** Which pool, by its place, runs which callable. */
-  async #startLanguages(): Promise<Map<string, number>> {
-    const { signal } = this.#ending;
-    const lists = await Promise.all(this.languages.map((language) => language.start(signal)));
-    const owners = new Map<string, number>();
-    lists.forEach((callables, place) => {
-      for (const callable of callables) {
-        const chosen = this.#chosen(callable, owners.get(callable), place);
-        owners.set(callable, chosen);
-      }
-    });
-    return owners;
+  async #register(callables: readonly string[]): Promise<readonly number[]> {
+    const identity = {
+      workerUuid: this.workerUuid,
+      name: this.workerName,
+      hostname: hostname(),
+      pid: process.pid,
+    };
+    const registered = await registerWorker(this.#options.pool, identity, callables);
+    this.#workerId = registered.workerId;
+    return registered.callableIds;
   }
 
-  #chosen(callable: string, earlier: number | undefined, place: number): number {
-    if (earlier === undefined) return place;
-    const route = this.#options.settings.routes[callable];
-    const [a, b] = [this.languages[earlier]?.language, this.languages[place]?.language];
-    if (route === a) return earlier;
-    if (route === b) return place;
-    throw new ConfigError(
-      "CALLABLE_AMBIGUOUS",
-      `The callable \`${callable}\` is registered by ${a} and by ${b}. Say which one runs it: [worker.routes] "${callable}" = "${a}"`,
-    );
+  #newDoor(options: JoinOptions): JoinDoor {
+    const { settings, logger } = this.#options;
+    const joined = new JoinedPools({
+      pools: this.pools,
+      maxPrefetchPerSlot: settings.maxPrefetchPerSlot,
+      channel: {
+        completions: this.#completions,
+        clock: systemClock,
+        completionTimeoutMs: settings.completionTimeoutMs,
+      },
+      onChange: async () => {
+        await this.#routes.set(this.languages, joined.pools);
+        this.#pump?.requestScan();
+      },
+    });
+    this.#joined = joined;
+    return new JoinDoor({
+      ...options,
+      hostId: this.workerName,
+      clock: systemClock,
+      logger: logger.child({ lane: "joined" }),
+      leaseMs: settings.leaseMs,
+      seat: (language, handlers) => joined.seat(language, handlers),
+      onJoined: (peer) => this.#report(this.#welcome(peer, joined)),
+      onGone: (peer) => this.#report(joined.left(peer)),
+    });
+  }
+
+  async #welcome(peer: JoinedPeer, joined: JoinedPools): Promise<void> {
+    await this.#options.codeTemplates.define(peer.language, peer.templates);
+    await joined.joined(peer);
+  }
+
+  #report(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#options.logger.error(
+        { err: error },
+        "the routes of this worker were not brought up to date",
+      );
+    });
   }
 }

@@ -94,7 +94,10 @@ export function buildWelcome(
   challenge: ChallengeHeader,
   hello: HelloHeader,
   token: string | null,
-  terms: Pick<WelcomeHeader, "connection_id" | "ping_ms" | "lease_ms" | "resume_ms">,
+  terms: Pick<
+    WelcomeHeader,
+    "connection_id" | "ping_ms" | "lease_ms" | "resume_ms" | "keep" | "drop"
+  >,
 ): WelcomeHeader {
   const welcome: WelcomeHeader = {
     type: "welcome",

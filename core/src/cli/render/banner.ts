@@ -10,6 +10,8 @@ export interface StartSummary {
   /** `namespace/name version`. */
   readonly templates: readonly string[];
   readonly languages: readonly LanguageSummary[];
+  /** Where handler processes can join, as `TASKER_BRIDGE` names it. */
+  readonly join: readonly string[];
   /** Callables of templates that nothing here runs. */
   readonly unserved: readonly string[];
   /** Handlers that were left out, and why. */
@@ -45,6 +47,7 @@ export function summarize(running: RunningEngine): StartSummary {
       processes: running.bridges.find((bridge) => bridge.language === language)?.processes ?? 0,
       concurrency,
     })),
+    join: engine.worker.joinAddresses,
     unserved: engine.worker.unservedCallables(),
     problems: running.handlerProblems.map(({ message }) => message),
   };
@@ -67,7 +70,10 @@ export function renderBanner(summary: StartSummary, palette: Palette): string {
         `${list(language.handlers, "no handler of a template")} ${palette.dim(capacity(language))}`,
       ),
     ),
-    ...(summary.languages.length === 0 ? [line("handlers", "none: use --handlers")] : []),
+    ...(summary.join.length === 0 ? [] : [line("join", list(summary.join, "nowhere"))]),
+    ...(summary.languages.length === 0 && summary.join.length === 0
+      ? [line("handlers", "none: use --handlers")]
+      : []),
     ...summary.unserved.map((callable) =>
       line(
         palette.yellow("warning"),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { integer, table, textList } from "./fields.js";
+import { integer, table, text, textList } from "./fields.js";
 
 /** A program and its arguments; a single text is a program without arguments. */
 function command(value: readonly [string, ...string[]]) {
@@ -28,6 +28,25 @@ function processes(program: string) {
   });
 }
 
+/** Handler processes that were started elsewhere and come in over a socket (BRIDGE section 2). */
+const join = table({
+  /** `unix:/path` or `tcp:host:port`. Empty: nobody can join. */
+  addresses: textList(),
+  /** What such a process has to know. Made at the first start when it is missing. */
+  token_file: text(".tasker/bridge-token"),
+  /** Certificate and key, PEM: needed for an address that other machines reach. */
+  tls_cert_file: text(""),
+  tls_key_file: text(""),
+  max_processes: integer(1, 10_000, 256),
+  handshake_timeout_ms: integer(100, 60_000, 5000),
+  /** How long a broken connection may come back with what it holds. */
+  resume_ms: integer(0, 600_000, 5000),
+  /** Silent for three of these: no new work. Silent for six: the connection is lost. */
+  ping_ms: integer(50, 60_000, 5000),
+  cancel_grace_ms: integer(0, 600_000, 5000),
+  drain_grace_ms: integer(0, 600_000, 25_000),
+});
+
 /** Where each language's handlers are and how many run at once. */
 export const handlerLanguages = {
   typescript: table({
@@ -36,4 +55,5 @@ export const handlerLanguages = {
   }),
   python: processes("python3"),
   ruby: processes("ruby"),
+  join,
 };

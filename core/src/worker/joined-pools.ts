@@ -1,0 +1,105 @@
+import type { HandlerManifest } from "@tasker-core/sdk/protocol";
+import type { JoinedPeer, Seat } from "../bridge/joined-peer.js";
+import { PeerFeed } from "../bridge/peer-feed.js";
+import { FfiDispatchChannel, type FfiDispatchChannelOptions } from "../channels/index.js";
+import type { ServingPool } from "./callable-routes.js";
+import type { PoolSet } from "./pool-set.js";
+
+interface Group {
+  readonly pool: ServingPool;
+  readonly peers: Set<JoinedPeer>;
+  readonly feed: PeerFeed;
+}
+
+export interface JoinedPoolsOptions {
+  readonly pools: PoolSet;
+  /** Waiting deliveries per running handler at most: bounds the channels. */
+  readonly maxPrefetchPerSlot: number;
+  readonly channel: Omit<FfiDispatchChannelOptions, "pool" | "capacity">;
+  /** A kind of process has come, or the last one of it has gone: routes have to follow. */
+  readonly onChange: () => Promise<void>;
+}
+
+/** The pools of processes that join and leave: one for each set of handlers, as large as its processes together. */
+export class JoinedPools {
+  readonly #options: JoinedPoolsOptions;
+  readonly #groups = new Map<string, Group>();
+  #made = 0;
+
+  constructor(options: JoinedPoolsOptions) {
+    this.#options = options;
+  }
+
+  get pools(): readonly ServingPool[] {
+    return Array.from(this.#groups.values(), ({ pool }) => pool);
+  }
+
+  /** Where a process with these handlers works. */
+  seat(language: string, handlers: readonly HandlerManifest[]): Seat {
+    const { pool, feed } = this.#groupOf(language, handlers);
+    return { channel: pool.channel, onRoom: () => feed.schedule() };
+  }
+
+  async joined(peer: JoinedPeer): Promise<void> {
+    const group = this.#groupOf(peer.language, peer.handlers);
+    group.peers.add(peer);
+    group.feed.schedule();
+    if (group.peers.size === 1) await this.#options.onChange();
+  }
+
+  /** Resolves when the work that waited for a kind of process that is no more is on its way to others. */
+  async left(peer: JoinedPeer): Promise<void> {
+    const key = keyOf(peer.language, peer.handlers);
+    const group = this.#groups.get(key);
+    group?.peers.delete(peer);
+    if (group === undefined || group.peers.size > 0) return;
+    this.#groups.delete(key);
+    group.feed.stop();
+    await this.#options.onChange();
+    await group.pool.channel.drain(AbortSignal.abort());
+    this.#options.pools.remove(group.pool);
+  }
+
+  /** Waits for what they have in hand, as long as the signal allows. */
+  async drain(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.pools.map(({ channel }) => channel.drain(signal)));
+  }
+
+  #groupOf(language: string, handlers: readonly HandlerManifest[]): Group {
+    const key = keyOf(language, handlers);
+    const existing = this.#groups.get(key);
+    if (existing !== undefined) return existing;
+    const group = this.#newGroup(language, handlers);
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #newGroup(language: string, handlers: readonly HandlerManifest[]): Group {
+    const peers = new Set<JoinedPeer>();
+    const concurrency = (): number => [...peers].reduce((sum, peer) => sum + peer.session.slots, 0);
+    this.#made += 1;
+    const channel = new FfiDispatchChannel({
+      ...this.#options.channel,
+      pool: `${language}-joined-${this.#made}`,
+      capacity: () => concurrency() * (1 + this.#options.maxPrefetchPerSlot),
+    });
+    const pool: ServingPool = {
+      language,
+      callables: callablesOf(handlers),
+      channel,
+      get concurrency() {
+        return concurrency();
+      },
+    };
+    this.#options.pools.add(pool);
+    return { pool, peers, feed: new PeerFeed(channel, () => [...peers].map((p) => p.session)) };
+  }
+}
+
+function callablesOf(handlers: readonly HandlerManifest[]): string[] {
+  return handlers.flatMap((handler) => ("callable" in handler ? [handler.callable] : [])).sort();
+}
+
+function keyOf(language: string, handlers: readonly HandlerManifest[]): string {
+  return JSON.stringify([language, callablesOf(handlers)]);
+}
