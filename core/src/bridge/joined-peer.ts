@@ -89,6 +89,11 @@ export class JoinedPeer {
     void this.#watch(connection);
   }
 
+  /** It will not come back. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   get isConnected(): boolean {
     return this.#link.isOpen;
   }

@@ -331,7 +331,7 @@ export class WorkerHost {
 
   async #welcome(peer: JoinedPeer, joined: JoinedPools): Promise<void> {
     await this.#options.codeTemplates.define(peer.language, peer.templates);
-    await joined.joined(peer);
+    if (!peer.hasEnded) await joined.joined(peer); // it may have left meanwhile
   }
 
   #report(work: Promise<void>): void {
