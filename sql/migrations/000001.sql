@@ -908,13 +908,13 @@ begin
   where not exists (select from tasker_core.callables x where x.name = c)
   order by c
   on conflict do nothing;
-  select array_agg(x.callable_id order by c.i) into v_ids
+  select coalesce(array_agg(x.callable_id order by c.i), '{}') into v_ids
   from unnest(p_callables) with ordinality c(name, i) join tasker_core.callables x on x.name = c.name;
 
   delete from tasker_core.worker_callables wc where wc.worker_id = v_worker_id and not wc.callable_id = any(v_ids);
   insert into tasker_core.worker_callables (worker_id, callable_id)
   select v_worker_id, x from (select distinct unnest(v_ids)) d(x) on conflict do nothing;
-  return query select v_worker_id, coalesce(v_ids, '{}');
+  return query select v_worker_id, v_ids;
 end $$;
 
 create function tasker_core.heartbeat_worker(p_worker_id integer) returns void
