@@ -1,6 +1,5 @@
 import type { HandlerManifest } from "@tasker-core/sdk/protocol";
-import type { JoinedPeer, Seat } from "../bridge/joined-peer.js";
-import { PeerFeed } from "../bridge/peer-feed.js";
+import { type JoinedPeer, PeerFeed, type Seat } from "../bridge/index.js";
 import { FfiDispatchChannel, type FfiDispatchChannelOptions } from "../channels/index.js";
 import type { ServingPool } from "./callable-routes.js";
 import type { PoolSet } from "./pool-set.js";

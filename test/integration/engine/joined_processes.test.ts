@@ -101,6 +101,7 @@ test("a fleet shares the work; one that is killed gives its steps to the others"
 });
 
 test("when the last one has gone its handlers are no longer offered, and the next one brings them back", async () => {
+  await waitFor(() => !isServed());
   const only = startPython("orders-3");
   await waitFor(() => isServed());
   await ended(only, "SIGTERM");
