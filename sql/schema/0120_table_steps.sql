@@ -34,7 +34,8 @@ create table tasker_core.steps (
   constraint a_running_step_has_a_lease check (state <> 'in_progress' or leased_until is not null)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
--- Edges made at run time. Edges of the template are not stored again for every task.
+-- Edges made at run time. Edges of the template are not stored again for every task. Those named batch_turn only keep a
+-- worker of a batch waiting for its turn (docs/decisions/0005): they are no dependencies, and readers leave them out.
 create table tasker_core.step_edges (
   from_id bigint not null,
   to_id bigint not null,

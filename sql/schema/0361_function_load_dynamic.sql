@@ -11,9 +11,9 @@ create function tasker_core.load_dynamic_ancestors(p_step_ids bigint[])
 returns table (step_id bigint, ancestor_id bigint, name text)
 language sql stable set search_path to '' as $$
   with recursive reached(step_id, ancestor_id) as (
-    select e.to_id, e.from_id from tasker_core.step_edges e where e.to_id = any(p_step_ids)
+    select e.to_id, e.from_id from tasker_core.step_edges e where e.to_id = any(p_step_ids) and e.name <> 'batch_turn'
     union
-    select r.step_id, e.from_id from reached r join tasker_core.step_edges e on e.to_id = r.ancestor_id
+    select r.step_id, e.from_id from reached r join tasker_core.step_edges e on e.to_id = r.ancestor_id and e.name <> 'batch_turn'
   )
   select r.step_id, r.ancestor_id, s.name
   from reached r join tasker_core.steps s on s.step_id = r.ancestor_id

@@ -62,4 +62,5 @@ join tasker_core.task_requests r on r.task_id = s.step_id >> 20
 union all
 select md5(e.from_id || ':' || e.to_id || ':' || e.name)::uuid, tasker_core.step_uuid(r.task_uuid, e.from_id),
   tasker_core.step_uuid(r.task_uuid, e.to_id), e.name, e.created_at at time zone 'UTC', e.created_at at time zone 'UTC'
-from tasker_core.step_edges e join tasker_core.task_requests r on r.task_id = e.from_id >> 20;
+from tasker_core.step_edges e join tasker_core.task_requests r on r.task_id = e.from_id >> 20
+where e.name <> 'batch_turn';

@@ -22,5 +22,5 @@ language sql stable set search_path to '' as $$
   union
   select e.from_id, e.to_id
   from tasker_core.step_edges e
-  where e.from_id >= p_task_id << 20 and e.from_id < (p_task_id + 1) << 20
+  where e.from_id >= p_task_id << 20 and e.from_id < (p_task_id + 1) << 20 and e.name <> 'batch_turn'
 $$;

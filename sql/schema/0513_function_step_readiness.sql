@@ -1,6 +1,7 @@
 -- purpose: readiness of steps (contract/states.md section 3). A parent counts by its own state whether or not the caller
 --          asked for it. next_retry_at is the timer that will fire, for a failed step the formula; a step that is neither
---          waits for no time, so null. last_failure_at is the latest failed result, or when the step entered error.
+--          waits for no time, so null. A batch worker that waits for its turn has its dependencies satisfied but is not
+--          ready. last_failure_at is the latest failed result, or when the step entered error.
 create function tasker_core._step_readiness(p_task_ids bigint[])
 returns table (
   step_id bigint, workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
@@ -13,7 +14,7 @@ language sql stable set search_path to '' as $$
   select x.step_id, tasker_core.step_uuid(x.task_uuid, x.step_id), x.task_uuid, x.named_step_uuid, x.name::text,
     x.state::text, x.satisfied, x.eligible,
     x.state in ('pending', 'waiting_for_retry') and x.satisfied and x.eligible
-      and (x.state = 'pending' or x.due_at is null or x.due_at <= tasker.now()),
+      and (case x.state when 'pending' then x.pending = 0 else x.due_at is null or x.due_at <= tasker.now() end),
     x.failed_at at time zone 'UTC',
     case x.state
       when 'waiting_for_retry' then x.due_at at time zone 'UTC'
@@ -31,7 +32,7 @@ language sql stable set search_path to '' as $$
         (select sr.recorded_at from tasker_core.step_results sr
          where sr.step_id = s.step_id and not sr.success order by sr.token desc limit 1),
         case when s.state = 'error' then s.updated_at end) as failed_at,
-      s.attempts, s.max_attempts, s.backoff_seconds, s.last_attempted_at
+      s.attempts, s.max_attempts, s.backoff_seconds, s.last_attempted_at, s.pending_dependencies as pending
     from (select distinct u.task_id from unnest(p_task_ids) u(task_id)) k
     join tasker_core.task_requests r on r.task_id = k.task_id
     join tasker_core.steps s on s.step_id >= k.task_id << 20 and s.step_id < (k.task_id + 1) << 20

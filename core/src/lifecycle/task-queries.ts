@@ -102,7 +102,8 @@ const STEPS_OF_TASK = "step_id >= $1::bigint << 20 and step_id < ($1::bigint + 1
 const STEPS = `
   with made as (
     select to_id, array_agg((from_id & 1048575)::integer) as parents from tasker_core.step_edges
-    where from_id >= $1::bigint << 20 and from_id < ($1::bigint + 1) << 20 group by to_id
+    where from_id >= $1::bigint << 20 and from_id < ($1::bigint + 1) << 20 and name <> 'batch_turn'
+    group by to_id
   )
   select (s.step_id & 1048575)::integer as ordinal, tasker_core.step_uuid(r.task_uuid, s.step_id) as step_uuid,
     coalesce(s.name, ts.name) as name, c.name as callable, s.state::text as state, s.attempts, s.max_attempts,

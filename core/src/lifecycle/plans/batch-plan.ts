@@ -60,7 +60,7 @@ export function batchPlan(
   }
   return {
     kind: "expand",
-    plan: expand(template, batchable, worker.step.ordinal, workers, convergences),
+    plan: expand(template, batchable, worker, workers, convergences),
   };
 }
 
@@ -95,7 +95,7 @@ function convergencesOf(template: RuntimeTemplate, worker: number): number[] {
 function expand(
   template: RuntimeTemplate,
   batchable: RuntimeStep,
-  workerTemplate: number,
+  workerTemplate: WorkerTemplate,
   workers: readonly PlannedWorker[],
   convergences: readonly number[],
 ): ExpansionPlan {
@@ -106,6 +106,7 @@ function expand(
   for (const worker of workers.keys()) {
     edges.add({ ordinal: batchable.ordinal }, { worker }, "batch_dependency");
   }
+  addTurns(workers.length, workerTemplate.config.parallelism, edges);
   for (const convergence of convergences) {
     for (const worker of workers.keys()) {
       edges.add({ worker }, { ordinal: convergence }, "worker_to_convergence");
@@ -113,7 +114,7 @@ function expand(
     // Its other dependencies give no edge, but another batch's workers are still to come.
     for (const dependency of template.steps[convergence]?.dependencies ?? []) {
       const isOtherBatch = template.steps[dependency]?.type === "batch_worker";
-      if (!isOtherBatch || dependency === workerTemplate) continue;
+      if (!isOtherBatch || dependency === workerTemplate.step.ordinal) continue;
       addStandIns(template, batchable.ordinal, dependency, convergence, created, edges);
     }
   }
@@ -121,4 +122,11 @@ function expand(
     addHeldBackEdges(template, batchable.ordinal, step, created, edges);
   }
   return { steps: [...created].map((ordinal) => ({ ordinal })), workers, edges: edges.toArray() };
+}
+
+/** `parallelism` lanes, one worker at a time in each: worker n waits for worker n - parallelism (docs/decisions/0005). */
+function addTurns(count: number, parallelism: number, edges: EdgeList): void {
+  for (let worker = parallelism; worker < count; worker += 1) {
+    edges.add({ worker: worker - parallelism }, { worker }, "batch_turn");
+  }
 }

@@ -3,7 +3,8 @@
 /** A template step by ordinal, or a worker by its index in {@link ExpansionPlan.workers}. */
 export type NodeRef = { readonly ordinal: number } | { readonly worker: number };
 
-export type EdgeName = "provides" | "batch_dependency" | "worker_to_convergence";
+/** `batch_turn` only bounds how many workers run at once: readers of the graph are not shown it. */
+export type EdgeName = "provides" | "batch_dependency" | "worker_to_convergence" | "batch_turn";
 
 export interface PlannedStep {
   readonly ordinal: number;
