@@ -230,7 +230,8 @@ create table tasker_core.steps (
   constraint a_running_step_has_a_lease check (state <> 'in_progress' or leased_until is not null)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
--- Edges made at run time. Edges of the template are not stored again for every task.
+-- Edges made at run time. Edges of the template are not stored again for every task. Those named batch_turn only keep a
+-- worker of a batch waiting for its turn (docs/decisions/0005): they are no dependencies, and readers leave them out.
 create table tasker_core.step_edges (
   from_id bigint not null,
   to_id bigint not null,
@@ -2313,9 +2314,9 @@ create function tasker_core.load_dynamic_ancestors(p_step_ids bigint[])
 returns table (step_id bigint, ancestor_id bigint, name text)
 language sql stable set search_path to '' as $$
   with recursive reached(step_id, ancestor_id) as (
-    select e.to_id, e.from_id from tasker_core.step_edges e where e.to_id = any(p_step_ids)
+    select e.to_id, e.from_id from tasker_core.step_edges e where e.to_id = any(p_step_ids) and e.name <> 'batch_turn'
     union
-    select r.step_id, e.from_id from reached r join tasker_core.step_edges e on e.to_id = r.ancestor_id
+    select r.step_id, e.from_id from reached r join tasker_core.step_edges e on e.to_id = r.ancestor_id and e.name <> 'batch_turn'
   )
   select r.step_id, r.ancestor_id, s.name
   from reached r join tasker_core.steps s on s.step_id = r.ancestor_id
@@ -3273,7 +3274,8 @@ join tasker_core.task_requests r on r.task_id = s.step_id >> 20
 union all
 select md5(e.from_id || ':' || e.to_id || ':' || e.name)::uuid, tasker_core.step_uuid(r.task_uuid, e.from_id),
   tasker_core.step_uuid(r.task_uuid, e.to_id), e.name, e.created_at at time zone 'UTC', e.created_at at time zone 'UTC'
-from tasker_core.step_edges e join tasker_core.task_requests r on r.task_id = e.from_id >> 20;
+from tasker_core.step_edges e join tasker_core.task_requests r on r.task_id = e.from_id >> 20
+where e.name <> 'batch_turn';
 
 -- 0501_view_transitions.sql
 -- purpose: the transition history of the contract, expanded from the logs: one row per transition, in order.
@@ -3469,7 +3471,7 @@ language sql stable set search_path to '' as $$
   union
   select e.from_id, e.to_id
   from tasker_core.step_edges e
-  where e.from_id >= p_task_id << 20 and e.from_id < (p_task_id + 1) << 20
+  where e.from_id >= p_task_id << 20 and e.from_id < (p_task_id + 1) << 20 and e.name <> 'batch_turn'
 $$;
 
 -- 0512_function_step_next_retry_time.sql
@@ -3503,7 +3505,8 @@ $$;
 -- 0513_function_step_readiness.sql
 -- purpose: readiness of steps (contract/states.md section 3). A parent counts by its own state whether or not the caller
 --          asked for it. next_retry_at is the timer that will fire, for a failed step the formula; a step that is neither
---          waits for no time, so null. last_failure_at is the latest failed result, or when the step entered error.
+--          waits for no time, so null. A batch worker that waits for its turn has its dependencies satisfied but is not
+--          ready. last_failure_at is the latest failed result, or when the step entered error.
 create function tasker_core._step_readiness(p_task_ids bigint[])
 returns table (
   step_id bigint, workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
@@ -3516,7 +3519,7 @@ language sql stable set search_path to '' as $$
   select x.step_id, tasker_core.step_uuid(x.task_uuid, x.step_id), x.task_uuid, x.named_step_uuid, x.name::text,
     x.state::text, x.satisfied, x.eligible,
     x.state in ('pending', 'waiting_for_retry') and x.satisfied and x.eligible
-      and (x.state = 'pending' or x.due_at is null or x.due_at <= tasker.now()),
+      and (case x.state when 'pending' then x.pending = 0 else x.due_at is null or x.due_at <= tasker.now() end),
     x.failed_at at time zone 'UTC',
     case x.state
       when 'waiting_for_retry' then x.due_at at time zone 'UTC'
@@ -3534,7 +3537,7 @@ language sql stable set search_path to '' as $$
         (select sr.recorded_at from tasker_core.step_results sr
          where sr.step_id = s.step_id and not sr.success order by sr.token desc limit 1),
         case when s.state = 'error' then s.updated_at end) as failed_at,
-      s.attempts, s.max_attempts, s.backoff_seconds, s.last_attempted_at
+      s.attempts, s.max_attempts, s.backoff_seconds, s.last_attempted_at, s.pending_dependencies as pending
     from (select distinct u.task_id from unnest(p_task_ids) u(task_id)) k
     join tasker_core.task_requests r on r.task_id = k.task_id
     join tasker_core.steps s on s.step_id >= k.task_id << 20 and s.step_id < (k.task_id + 1) << 20
