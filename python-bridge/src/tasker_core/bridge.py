@@ -17,7 +17,8 @@ from pathlib import Path
 
 from tasker_core._protocol.handshake import HandshakeError
 from tasker_core._runtime.discovery import load_handlers
-from tasker_core._runtime.process import HandlerProcess, ProcessOptions
+from tasker_core._runtime.greeting import ProcessOptions
+from tasker_core._runtime.process import HandlerProcess
 from tasker_core._transport.channel import Channel, open_channel
 from tasker_core._version import __version__
 from tasker_core.handler import HandlerRegistry
