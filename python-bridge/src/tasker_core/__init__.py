@@ -1,7 +1,31 @@
 """Step handlers in Python for the Tasker workflow orchestrator."""
 
+from tasker_core._tasker_core import (
+    check_starvation_warnings,
+    cleanup_timeouts,
+    complete_step_event,
+    get_ffi_dispatch_metrics,
+    get_rust_version,
+    get_version,
+    health_check,
+    poll_step_events,
+)
 from tasker_core._version import __version__
 from tasker_core.batch_processing import Batchable, BatchAggregationScenario, BatchWorkerConfig
+from tasker_core.bootstrap import (
+    bootstrap_worker,
+    get_worker_status,
+    is_worker_running,
+    stop_worker,
+    transition_to_graceful_shutdown,
+)
+from tasker_core.client import HealthResponse as ClientHealthResponse
+from tasker_core.client import PaginationInfo as ClientPaginationInfo
+from tasker_core.client import StepAuditResponse as ClientStepAuditResponse
+from tasker_core.client import StepResponse as ClientStepResponse
+from tasker_core.client import TaskerClient
+from tasker_core.client import TaskListResponse as ClientTaskListResponse
+from tasker_core.client import TaskResponse as ClientTaskResponse
 from tasker_core.errors import (
     AuthenticationError,
     AuthorizationError,
@@ -21,6 +45,8 @@ from tasker_core.errors import (
 )
 from tasker_core.errors import TimeoutError as StepTimeoutError
 from tasker_core.errors import ValidationError as StepValidationError
+from tasker_core.event_bridge import EventBridge, EventNames
+from tasker_core.event_poller import EventPoller
 from tasker_core.exceptions import (
     ConversionError,
     FFIError,
@@ -39,6 +65,7 @@ from tasker_core.models import (
     TaskWrapper,
     WorkflowStepWrapper,
 )
+from tasker_core.observability import get_health_check, get_metrics, get_worker_config
 from tasker_core.registry import (
     BaseResolver,
     ClassLookupResolver,
@@ -50,32 +77,43 @@ from tasker_core.registry import (
     ResolverChain,
     ResolverNotFoundError,
 )
+from tasker_core.step_execution_subscriber import StepExecutionError, StepExecutionSubscriber
 from tasker_core.step_handler import ApiHandler, ApiResponse, DecisionHandler
+from tasker_core.template_discovery import HandlerDiscovery, TemplateParser, TemplatePath
 from tasker_core.types import (
     BatchAnalyzerOutcome,
     BatchWorkerContext,
     BatchWorkerOutcome,
+    BootstrapConfig,
+    BootstrapResult,
+    ComponentHealth,
     CursorConfig,
     DecisionPointOutcome,
     DecisionType,
     ErrorType,
+    FfiDispatchMetrics,
     FfiStepEvent,
+    HealthCheck,
     LogContext,
     ResultStatus,
+    StarvationWarning,
     StepContext,
     StepError,
     StepExecutionResult,
     StepHandlerCallResult,
     StepHandlerResult,
+    WorkerConfig,
+    WorkerMetrics,
+    WorkerState,
+    WorkerStatus,
 )
+from tasker_core.worker import Worker
 
 
 def version() -> str:
     """The version of this package."""
     return __version__
 
-
-get_version = version
 
 __all__ = [
     "ApiHandler",
@@ -89,8 +127,17 @@ __all__ = [
     "BatchWorkerContext",
     "BatchWorkerOutcome",
     "Batchable",
+    "BootstrapConfig",
+    "BootstrapResult",
     "BusinessLogicError",
     "ClassLookupResolver",
+    "ClientHealthResponse",
+    "ClientPaginationInfo",
+    "ClientStepAuditResponse",
+    "ClientStepResponse",
+    "ClientTaskListResponse",
+    "ClientTaskResponse",
+    "ComponentHealth",
     "ConfigurationError",
     "ConversionError",
     "CursorConfig",
@@ -100,12 +147,18 @@ __all__ = [
     "DependencyResultsWrapper",
     "ErrorClassifier",
     "ErrorType",
+    "EventBridge",
+    "EventNames",
+    "EventPoller",
     "ExplicitMappingResolver",
     "FFIError",
+    "FfiDispatchMetrics",
     "FfiStepEvent",
     "HandlerDefinition",
+    "HandlerDiscovery",
     "HandlerRegistry",
     "HandlerWrapper",
+    "HealthCheck",
     "LogContext",
     "MethodDispatchWrapper",
     "NetworkError",
@@ -120,10 +173,13 @@ __all__ = [
     "ResultStatus",
     "RetryableError",
     "ServiceUnavailableError",
+    "StarvationWarning",
     "StepContext",
     "StepDefinitionWrapper",
     "StepError",
+    "StepExecutionError",
     "StepExecutionResult",
+    "StepExecutionSubscriber",
     "StepHandler",
     "StepHandlerCallResult",
     "StepHandlerResult",
@@ -131,20 +187,43 @@ __all__ = [
     "StepValidationError",
     "TaskSequenceStepWrapper",
     "TaskWrapper",
+    "TaskerClient",
     "TaskerError",
+    "TemplateParser",
+    "TemplatePath",
+    "Worker",
     "WorkerAlreadyRunningError",
     "WorkerBootstrapError",
+    "WorkerConfig",
+    "WorkerMetrics",
     "WorkerNotInitializedError",
+    "WorkerState",
+    "WorkerStatus",
     "WorkflowStepWrapper",
     "__version__",
+    "bootstrap_worker",
+    "check_starvation_warnings",
+    "cleanup_timeouts",
+    "complete_step_event",
     "get_classifier",
+    "get_ffi_dispatch_metrics",
+    "get_health_check",
+    "get_metrics",
+    "get_rust_version",
     "get_version",
+    "get_worker_config",
+    "get_worker_status",
+    "health_check",
     "is_permanent",
     "is_retryable",
+    "is_worker_running",
     "log_debug",
     "log_error",
     "log_info",
     "log_trace",
     "log_warn",
+    "poll_step_events",
+    "stop_worker",
+    "transition_to_graceful_shutdown",
     "version",
 ]

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(channel: Channel, paths: Sequence[Path], options: ProcessOptions) -> int:
-    registry = HandlerRegistry.instance()
+    registry = HandlerRegistry.instance(skip_bootstrap=True)
     for path in paths:
         load_handlers(path, registry)
     try:

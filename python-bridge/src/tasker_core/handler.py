@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import pkgutil
+import re
+import sys
 import threading
 from types import ModuleType
 from typing import Any, ClassVar, cast
 
+from tasker_core.event_bridge import EventBridge, EventNames
 from tasker_core.models import HandlerWrapper
 from tasker_core.registry.chain import ResolverChain
 from tasker_core.registry.definition import HandlerDefinition
 from tasker_core.registry.resolver import ExplicitMappingResolver, is_handler_class
 from tasker_core.step_handler.base import StepHandler
+from tasker_core.template_discovery import HandlerDiscovery, TemplatePath
 
 _log = logging.getLogger("tasker.registry")
+
+_HANDLER_MODULES = re.compile("handlers|step_handler|workflow|test")
 
 
 class HandlerRegistry:
@@ -26,14 +33,19 @@ class HandlerRegistry:
 
     def __init__(self) -> None:
         self._chain = ResolverChain.default()
+        self._bootstrapped = False
+        self._bootstrap_guard = threading.Lock()
 
     @classmethod
     def instance(cls, skip_bootstrap: bool = False) -> HandlerRegistry:
-        """The shared registry. Discovery is explicit here, so `skip_bootstrap` changes nothing."""
+        """The shared registry. The first call without `skip_bootstrap` discovers handlers."""
         with cls._instance_lock:
             if cls._instance is None:
                 cls._instance = cls()
-            return cls._instance
+            registry = cls._instance
+        if not skip_bootstrap:
+            registry.bootstrap_handlers()
+        return registry
 
     @classmethod
     def reset_instance(cls) -> None:
@@ -58,6 +70,7 @@ class HandlerRegistry:
         ):
             _log.warning("handler %s is replaced: %r by %r", name, current, handler_class)
         self._chain.register(name, handler_class)
+        EventBridge.instance().publish(EventNames.HANDLER_REGISTERED, name, handler_class)
 
     def unregister(self, name: str) -> bool:
         return self._explicit.unregister(name)
@@ -121,12 +134,67 @@ class HandlerRegistry:
                 names.append(name)
         return names
 
+    def bootstrap_handlers(self) -> int:
+        """Register what can be found without being told where; returns how many. Works once.
+
+        With TASKER_ENV=test, handlers of modules that are imported already; otherwise, or when
+        there are none, the callables of the templates, imported as ``module.Class``.
+        """
+        with self._bootstrap_guard:
+            if self._bootstrapped:
+                return 0
+            self._bootstrapped = True
+        names: set[str] = set()
+        if environment() == "test":
+            for module_name, module in list(sys.modules.items()):
+                if _HANDLER_MODULES.search(module_name) and not module_name.startswith("tasker_"):
+                    names.update(self.register_module(module))
+        if not names:
+            names.update(self._register_from_templates())
+        return len(names)
+
+    def template_discovery_info(self) -> dict[str, Any]:
+        """Where templates are looked for, and which handlers they name."""
+        directory = TemplatePath.find_template_config_directory()
+        files = TemplatePath.discover_template_files(directory)
+        return {
+            "template_path": None if directory is None else str(directory),
+            "template_files": [str(each) for each in files],
+            "discovered_handlers": HandlerDiscovery.discover_all_handlers(directory),
+            "handlers_by_namespace": HandlerDiscovery.discover_handlers_by_namespace(directory),
+            "environment": environment(),
+            "bootstrapped": self._bootstrapped,
+        }
+
+    def _register_from_templates(self) -> list[str]:
+        names: list[str] = []
+        for path in HandlerDiscovery.discover_all_handlers():
+            module_name, _, class_name = path.rpartition(".")
+            if not module_name:
+                continue
+            try:
+                found: Any = getattr(importlib.import_module(module_name), class_name, None)
+            except ModuleNotFoundError:
+                continue  # a logical name, not an import path
+            except Exception:
+                _log.warning("%s cannot be imported", path, exc_info=True)
+                continue
+            if is_handler_class(found) and found.handler_name:
+                self.register(found.handler_name, found)
+                names.append(found.handler_name)
+        return names
+
     @property
     def _explicit(self) -> ExplicitMappingResolver:
         explicit = self._chain.explicit_resolver
         if explicit is None:
             raise ValueError("the resolver chain has no explicit mapping resolver")
         return explicit
+
+
+def environment() -> str:
+    """TASKER_ENV, ``development`` when it is not set."""
+    return os.environ.get("TASKER_ENV") or "development"
 
 
 def _attached_class(value: Any) -> Any:

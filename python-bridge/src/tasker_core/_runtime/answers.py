@@ -40,12 +40,10 @@ def wrap_result(value: Any) -> StepHandlerResult:
 def answer_frame(delivery: Delivery, result: StepHandlerResult, max_frame: int) -> bytes:
     """The frame that ends the delivery. Never raises for what a handler may have returned."""
     try:
-        if not result.is_success:
-            frame = _failure(delivery, result)
-        elif result.metadata and result.metadata.get("checkpoint_yield") is True:
-            frame = _checkpoint(delivery, result)
+        if result.is_success and result.metadata.get("checkpoint_yield") is True:
+            frame = checkpoint_frame(delivery, result.result or {})
         else:
-            frame = _success(delivery, result)
+            frame = result_frame(delivery, result)
     except NotJsonError as problem:
         return _invalid_result(delivery, problem)
     except FrameTooLargeError as problem:
@@ -54,6 +52,11 @@ def answer_frame(delivery: Delivery, result: StepHandlerResult, max_frame: int) 
     if len(frame) - 4 > max_frame:
         return _too_large(delivery, f"a frame of {len(frame) - 4} bytes, limit {max_frame}")
     return frame
+
+
+def result_frame(delivery: Delivery, result: StepHandlerResult) -> bytes:
+    """A `result` or `error` frame. Raises NotJsonError, or FrameTooLargeError for the header."""
+    return _success(delivery, result) if result.is_success else _failure(delivery, result)
 
 
 def exception_frame(delivery: Delivery, error: BaseException, max_frame: int) -> bytes:
@@ -125,6 +128,24 @@ def error_frame(
     return encode_message(header, json_text.dumps(detail) if detail else b"")
 
 
+def checkpoint_frame(delivery: Delivery, value: Mapping[str, Any]) -> bytes:
+    """A `checkpoint` frame that ends the delivery, from `cursor`, `items_processed` and
+    `accumulated_results`. Raises NotJsonError.
+    """
+    processed = value.get("items_processed")
+    body: dict[str, Any] = {"cursor": value.get("cursor")}
+    if value.get("accumulated_results") is not None:
+        body["accumulated_results"] = value["accumulated_results"]
+    header: dict[str, object] = {
+        "type": "checkpoint",
+        "delivery_id": delivery.id,
+        "seq": 0,
+        "items_processed": processed if type(processed) is int and processed >= 0 else 0,
+        "yield": True,
+    }
+    return encode_message(header, json_text.dumps(body))
+
+
 def _success(delivery: Delivery, result: StepHandlerResult) -> bytes:
     value = result.result
     outcome = "success"
@@ -168,22 +189,6 @@ def _failure(delivery: Delivery, result: StepHandlerResult) -> bytes:
         status_code=status if type(status) is int and 0 <= status <= 65_535 else None,
         detail=detail,
     )
-
-
-def _checkpoint(delivery: Delivery, result: StepHandlerResult) -> bytes:
-    value: Mapping[str, Any] = result.result or {}
-    processed = value.get("items_processed")
-    body: dict[str, Any] = {"cursor": value.get("cursor")}
-    if value.get("accumulated_results") is not None:
-        body["accumulated_results"] = value["accumulated_results"]
-    header: dict[str, object] = {
-        "type": "checkpoint",
-        "delivery_id": delivery.id,
-        "seq": 0,
-        "items_processed": processed if type(processed) is int and processed >= 0 else 0,
-        "yield": True,
-    }
-    return encode_message(header, json_text.dumps(body))
 
 
 def _invalid_result(delivery: Delivery, problem: NotJsonError) -> bytes:

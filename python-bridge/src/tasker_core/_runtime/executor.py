@@ -110,9 +110,9 @@ class Executor:
         try:
             body = json_text.loads(delivery.body)
         except json_text.JsonTextError as problem:
-            return _unreadable(delivery, str(problem))
+            return unreadable_frame(delivery, str(problem))
         if type(body) is not dict:
-            return _unreadable(delivery, "expected one JSON object")
+            return unreadable_frame(delivery, "expected one JSON object")
         step = cast("dict[str, Any]", body)
         header = delivery.header
         handler = self._find(header["callable"], step)
@@ -132,7 +132,7 @@ class Executor:
             header["correlation_id"],
             header.get("parent_correlation_id"),
             step,
-            *_trace_ids(header.get("traceparent")),
+            *trace_ids(header.get("traceparent")),
         )
         name = getattr(handler, "name", None) or header["callable"]
         context = StepContext.from_ffi_event(event, name, delivery)
@@ -166,7 +166,8 @@ class Executor:
         return self._async_names.setdefault(key, inspect.iscoroutinefunction(call))
 
 
-def _unreadable(delivery: Delivery, problem: str) -> bytes:
+def unreadable_frame(delivery: Delivery, problem: str) -> bytes:
+    """The answer to a step whose body is not what the wire promises."""
     return error_frame(
         delivery,
         kind="invalid_result",
@@ -176,7 +177,7 @@ def _unreadable(delivery: Delivery, problem: str) -> bytes:
     )
 
 
-def _trace_ids(traceparent: object) -> tuple[str | None, str | None]:
+def trace_ids(traceparent: object) -> tuple[str | None, str | None]:
     """(trace_id, span_id) of a W3C traceparent; a malformed one counts as none."""
     if not isinstance(traceparent, str):
         return None, None
