@@ -95,7 +95,7 @@ class _Reader:
             self._advance()
             if rest:
                 found[key] = self._value(rest, indent)
-            elif self.line is not None and self.indent == indent and _is_item(self.line):
+            elif not self.at_end and self.indent == indent and _is_item(self.line or ""):
                 # A list may stand as far left as the key it belongs to.
                 found[key] = self._sequence(indent)
             else:
