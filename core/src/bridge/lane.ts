@@ -1,6 +1,6 @@
 import { messageOf } from "../errors/index.js";
 import { Backoff } from "../lib/backoff.js";
-import { createDeferred } from "../lib/deferred.js";
+import { createDeferred, type Deferred } from "../lib/deferred.js";
 import { sleep } from "../lib/sleep.js";
 import { type LivePeer, launchPeer } from "./live-peer.js";
 import type { BridgeSettings } from "./types.js";
@@ -16,6 +16,14 @@ export interface LaneHooks {
   readonly onGone: (peer: LivePeer, message: string, hasCrashed: boolean) => void;
 }
 
+/** The process that serves, from the lane's point of view. */
+interface Serving {
+  /** Why it should make way. */
+  readonly end: Deferred<string>;
+  /** Takes its place when it goes, for whatever reason. */
+  successor: LivePeer | undefined;
+}
+
 /**
  * Keeps one handler process running: a dead one is replaced at once if it had answered anything, else after a
  * growing pause; one that should go finishes what it has while its successor starts.
@@ -29,7 +37,11 @@ export class PeerLane {
   /** Serving, or on the way out. */
   readonly #peers = new Set<LivePeer>();
   readonly #retirements = new Set<Promise<void>>();
+  readonly #ends = new WeakMap<LivePeer, Deferred<string>>();
   #loop: Promise<void> = Promise.resolve();
+  #current: Serving | undefined;
+  /** Between two attempts to start. */
+  #waiting: Deferred<LivePeer> | undefined;
   #launches = 0;
 
   constructor(settings: BridgeSettings, name: string, hooks: LaneHooks) {
@@ -61,43 +73,101 @@ export class PeerLane {
     await Promise.all(this.#retirements);
   }
 
+  /**
+   * Replaces the process by a new one, which is ready before the old one is asked to finish. When it cannot be started
+   * the old one stays. One reload at a time.
+   * @throws PeerError `PEER_HANDSHAKE_FAILED`
+   */
+  async reload(reason: string): Promise<LivePeer> {
+    const successor = await this.#launch(this.#stopping.signal);
+    if (this.#current !== undefined) {
+      this.#current.successor = successor;
+      this.#current.end.resolve(reason);
+    } else if (this.#waiting !== undefined) {
+      this.#waiting.resolve(successor);
+    } else {
+      await successor.stop(0, reason); // the lane stops, or has just started one itself
+    }
+    return successor;
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    let next: LivePeer | undefined;
     while (!signal.aborted) {
-      const answered = await this.#runOne();
-      if (answered) this.#backoff.reset();
-      else await sleep(this.#settings.clock, this.#backoff.nextMs(), signal).catch(() => undefined);
+      const peer = next ?? (await this.#launchOrReport());
+      if (peer === undefined) {
+        next = await this.#pause();
+        continue;
+      }
+      next = await this.#serve(peer);
+      if (peer.session.answeredCount > 0 || next !== undefined) this.#backoff.reset();
+      else next = await this.#pause();
+    }
+    await next?.stop(0, "the worker is shutting down");
+  }
+
+  /** Until the next attempt; a reload may bring a process meanwhile. */
+  async #pause(): Promise<LivePeer | undefined> {
+    const { clock } = this.#settings;
+    const waiting = createDeferred<LivePeer>();
+    this.#waiting = waiting;
+    const done = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, done.signal]);
+    const late = sleep(clock, this.#backoff.nextMs(), signal).then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await Promise.race([waiting.promise, late]);
+    } finally {
+      this.#waiting = undefined;
+      done.abort();
     }
   }
 
-  /** One process from launch to its end or replacement. True when it had answered anything. */
-  async #runOne(): Promise<boolean> {
+  async #launchOrReport(): Promise<LivePeer | undefined> {
     const { signal } = this.#stopping;
-    const retired = createDeferred<string>();
-    let peer: LivePeer;
     try {
-      this.#launches++;
-      const hooks = { onRoom: this.#hooks.onRoom, onRetire: retired.resolve };
-      const name = `${this.#name}.${this.#launches}`;
-      peer = await launchPeer(this.#settings, name, hooks, signal);
+      return await this.#launch(signal);
     } catch (error) {
       if (!signal.aborted) this.#hooks.onLaunchFailed(error);
-      return false;
+      return undefined;
     }
+  }
+
+  async #launch(signal: AbortSignal): Promise<LivePeer> {
+    this.#launches++;
+    const end = createDeferred<string>();
+    const hooks = { onRoom: this.#hooks.onRoom, onRetire: end.resolve };
+    const peer = await launchPeer(this.#settings, `${this.#name}.${this.#launches}`, hooks, signal);
+    this.#ends.set(peer, end);
+    return peer;
+  }
+
+  /** One process from its start to its end or replacement. Resolves with the one that replaces it, if that is there. */
+  async #serve(peer: LivePeer): Promise<LivePeer | undefined> {
+    const { signal } = this.#stopping;
+    const serving: Serving = {
+      end: this.#ends.get(peer) ?? createDeferred(),
+      successor: undefined,
+    };
     this.#peers.add(peer);
     if (signal.aborted) {
       await peer.stop(0, "the worker is shutting down");
       this.#peers.delete(peer);
-      return false;
+      return undefined;
     }
+    this.#current = serving;
     this.#hooks.onReady(peer);
-    const end = await Promise.race([
-      retired.promise.then((reason) => ({ isRetired: true, text: reason })),
-      peer.gone.then((message) => ({ isRetired: false, text: message })),
+    const result = await Promise.race([
+      serving.end.promise.then((text) => ({ isRetired: true, text })),
+      peer.gone.then((text) => ({ isRetired: false, text })),
     ]);
-    if (end.isRetired) this.#track(this.#retire(peer, end.text));
-    else this.#forget(peer, end.text, !signal.aborted);
-    return peer.session.answeredCount > 0;
+    this.#current = undefined;
+    if (result.isRetired) this.#track(this.#retire(peer, result.text));
+    else this.#forget(peer, result.text, !signal.aborted);
+    return serving.successor;
   }
 
   async #retire(peer: LivePeer, reason: string): Promise<void> {

@@ -18,6 +18,7 @@ export class BridgeSupervisor {
   readonly #lanes: PeerLane[];
   readonly #firstReady = createDeferred<readonly HandlerManifest[]>();
   #feed: PeerFeed | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
   #hasBeenReady = false;
   #failedLaunches = 0;
   #crashed = 0;
@@ -64,6 +65,22 @@ export class BridgeSupervisor {
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#feed?.stop();
     await Promise.all(this.#lanes.map((lane) => lane.stop(graceMs)));
+  }
+
+  /**
+   * Replaces every process by a new one, one after the other; each is ready before its predecessor is asked to finish.
+   * Resolves with what the new ones run. When one cannot be started those that are left go on as they are.
+   * @throws PeerError `PEER_HANDSHAKE_FAILED`
+   */
+  async reload(reason: string): Promise<readonly HandlerManifest[]> {
+    const run = async (): Promise<readonly HandlerManifest[]> => {
+      const handlers: (readonly HandlerManifest[])[] = [];
+      for (const lane of this.#lanes) handlers.push((await lane.reload(reason)).handlers);
+      return handlers[0] ?? [];
+    };
+    const turn = this.#reloading.then(run, run);
+    this.#reloading = turn.catch(() => undefined);
+    return await turn;
   }
 
   /** Deliveries the processes could take now. */
