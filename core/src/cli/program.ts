@@ -77,9 +77,9 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
       .command(name)
       .description(description)
       .option("-t, --templates <path>", "template file or folder; may be repeated", collect, []);
-  withJoin(host("dev", "database, orchestrator and workers in one process, until Ctrl-C")).action(
-    action(async () => (await import("./commands/dev.js")).dev),
-  );
+  withJoin(host("dev", "database, orchestrator and workers in one process, until Ctrl-C"))
+    .option("--no-watch", "do not take up changed handlers and templates")
+    .action(action(async () => (await import("./commands/dev.js")).dev));
   host("server", "settle results and create tasks; any number of them on one database").action(
     action(async () => (await import("./commands/server.js")).server),
   );

@@ -14,6 +14,7 @@ import { CliError } from "./cli-error.js";
 import { type CommandContext, commandLogger, loadCommandConfig } from "./command-context.js";
 import { EXIT } from "./exit-codes.js";
 import { type HandlerFlags, readHandlerFlags } from "./handler-flags.js";
+import { startHotReload } from "./hot-reload.js";
 import { readTemplatePath } from "./load-templates.js";
 import { renderBanner, type StartSummary, summarize } from "./render/banner.js";
 import { type RunningEngine, startEngine } from "./start-engine.js";
@@ -21,6 +22,8 @@ import { listenForStop, type StopSignals } from "./stop-signals.js";
 
 export interface HostOptions extends HandlerFlags {
   readonly templates: readonly string[];
+  /** Changed handlers and templates are taken up without a restart. */
+  readonly watch?: boolean;
 }
 
 /** `tasker dev`, `tasker server` and `tasker worker`: a host in its role, until it is asked to stop. */
@@ -31,7 +34,8 @@ export async function runHost(
 ): Promise<number> {
   const { output, workingDirectory } = context;
   const loaded = withJoin(loadCommandConfig(context), options);
-  const templates = await findTemplates(context, options, loaded);
+  const templatePaths = findTemplatePaths(context, options, loaded);
+  const templates = await readTemplates(context, templatePaths, loaded);
   const handlers = role === "server" ? null : await readHandlerFlags(options, workingDirectory);
   const stops = listenForStop(() =>
     output.note("Stopping: steps that are running may finish. Press Ctrl-C again to stop at once."),
@@ -48,7 +52,15 @@ export async function runHost(
     const summary: StartSummary = summarize(running);
     output.print(renderBanner(summary, output.palette));
     output.json({ event: "ready", ...summary });
-    return await serve(running, stops);
+    const stopWatching =
+      options.watch === true
+        ? await startHotReload(context, { running, loaded, templates: templatePaths })
+        : undefined;
+    try {
+      return await serve(running, stops);
+    } finally {
+      await stopWatching?.();
+    }
   } catch (error) {
     // A stop while things were starting is no failure of theirs.
     if (stops.exitCode !== null && error === stops.signal.reason) return EXIT.ok;
@@ -89,19 +101,25 @@ async function serve(running: RunningEngine, stops: StopSignals): Promise<number
   return EXIT.ok;
 }
 
-/** Everything usable that the command line or the project has; what is not is reported and left out. */
-async function findTemplates(
-  { output, env, workingDirectory }: CommandContext,
+/** What the command line names, else the project's own template folder. */
+function findTemplatePaths(
+  { env, workingDirectory }: CommandContext,
   options: HostOptions,
   loaded: LoadedConfig,
-): Promise<TaskTemplate[]> {
+): string[] {
+  if (options.templates.length > 0) {
+    return options.templates.map((path) => resolve(workingDirectory, path));
+  }
   const found = findTemplateDirectory({ ...env, ...loaded.env }, workingDirectory);
-  const paths =
-    options.templates.length > 0
-      ? options.templates.map((path) => resolve(workingDirectory, path))
-      : found === null
-        ? []
-        : [found];
+  return found === null ? [] : [found];
+}
+
+/** Everything usable in them; what is not is reported and left out. */
+async function readTemplates(
+  { output }: CommandContext,
+  paths: readonly string[],
+  loaded: LoadedConfig,
+): Promise<TaskTemplate[]> {
   const templates: TaskTemplate[] = [];
   const diagnostics: Diagnostic[] = [];
   for (const path of paths) {

@@ -33,11 +33,20 @@ export interface RunningEngine {
   readonly bridges: readonly BridgeLanguage[];
   /** Handler files and names that were left out, and why. */
   readonly handlerProblems: readonly ConfigError[];
+  /** Where the handlers are. */
+  readonly handlerPaths: HandlerPaths;
+  /**
+   * Puts the handlers of a language in force as their files are now.
+   * @returns what was left out of them
+   * @throws ConfigError, PeerError when they cannot be used; those there were go on
+   */
+  reload(language: keyof HandlerPaths): Promise<readonly string[]>;
   /** Drains, then stops everything in reverse order. */
   stop(): Promise<void>;
 }
 
 interface Handlers {
+  readonly paths: HandlerPaths;
   readonly registry: HandlerRegistry | null;
   readonly loader: HandlerLoader | null;
   readonly names: readonly string[];
@@ -81,8 +90,21 @@ export async function startEngine(
     migrate: role === "all" || database.from !== "url",
     role,
   });
+  /** Those before the last still serve handlers that import when they run. */
+  const loaders = [handlers.loader];
+  const reloadTypeScript = async (): Promise<readonly string[]> => {
+    const fresh = await loadTypeScript(handlers.paths.typescript);
+    const [broken] = fresh.problems.filter(({ code }) => code === "HANDLER_IMPORT_FAILED");
+    if (broken !== undefined) {
+      await fresh.loader?.close();
+      throw broken;
+    }
+    loaders.push(fresh.loader);
+    await engine.worker.reload("typescript", fresh.registry);
+    return fresh.problems.map(({ message }) => message);
+  };
   const closeRest = async (): Promise<void> => {
-    await handlers.loader?.close();
+    for (const loader of loaders) await loader?.close();
     await database.close();
   };
   try {
@@ -99,6 +121,12 @@ export async function startEngine(
     typescriptHandlers: handlers.names,
     bridges: handlers.bridges,
     handlerProblems: handlers.problems,
+    handlerPaths: handlers.paths,
+    reload: async (language) => {
+      if (language === "typescript") return await reloadTypeScript();
+      await engine.worker.reload(language, null);
+      return [];
+    },
     stop: async () => {
       try {
         await engine.stop();
@@ -114,7 +142,7 @@ async function prepareHandlers(
   { loaded, handlers, signal }: StartEngineOptions,
 ): Promise<Handlers> {
   if (handlers === null) {
-    return { registry: null, loader: null, names: [], events: {}, bridges: [], problems: [] };
+    return { ...NO_TYPESCRIPT, paths: NO_PATHS, bridges: [] };
   }
   const { config, env } = loaded;
   const paths = handlerPaths({ config, env, workingDirectory, given: handlers });
@@ -122,13 +150,22 @@ async function prepareHandlers(
     loadTypeScript(paths.typescript),
     bridgeLanguages({ config, paths, env, workingDirectory, signal }),
   ]);
-  return { ...typescript, bridges };
+  return { ...typescript, paths, bridges };
 }
 
-async function loadTypeScript(paths: readonly string[]): Promise<Omit<Handlers, "bridges">> {
-  if (paths.length === 0) {
-    return { registry: null, loader: null, names: [], events: {}, problems: [] };
-  }
+type LoadedTypeScript = Omit<Handlers, "bridges" | "paths">;
+
+const NO_PATHS: HandlerPaths = { typescript: [], python: [], ruby: [] };
+const NO_TYPESCRIPT: LoadedTypeScript = {
+  registry: null,
+  loader: null,
+  names: [],
+  events: {},
+  problems: [],
+};
+
+async function loadTypeScript(paths: readonly string[]): Promise<LoadedTypeScript> {
+  if (paths.length === 0) return NO_TYPESCRIPT;
   const sdk = import.meta.resolve("@tasker-core/sdk");
   const registry = new HandlerRegistry(ResolverChain.standard());
   const loader = new HandlerLoader(registry, {

@@ -57,6 +57,7 @@ interface Running {
 export class HandlerDispatchService {
   readonly #options: HandlerDispatchOptions;
   readonly #maxConcurrent: number;
+  #registry: HandlerRegistry;
   readonly #running = new Map<string, Running>();
   #unsubscribe: (() => void)[] = [];
   #isTaking = false;
@@ -74,6 +75,7 @@ export class HandlerDispatchService {
   constructor(options: HandlerDispatchOptions) {
     this.#options = options;
     this.#maxConcurrent = options.maxConcurrent ?? 10;
+    this.#registry = options.registry;
   }
 
   get stats(): HandlerDispatchStats {
@@ -83,6 +85,11 @@ export class HandlerDispatchService {
       active: this.#running.size,
       abandoned: this.#abandoned,
     };
+  }
+
+  /** Steps that start from now on are run by these; those that run go on as they are. */
+  useRegistry(registry: HandlerRegistry): void {
+    this.#registry = registry;
   }
 
   /** Begins to take work. Pairs with {@link stop}; a stopped service stays stopped. */
@@ -181,14 +188,14 @@ export class HandlerDispatchService {
     cancellation: Cancellation,
     onAbandoned: (returned: Promise<void>) => void,
   ): Promise<StepOutcome | StepYield> {
-    const { registry, log, cancelGraceMs, maxResultBytes } = this.#options;
+    const { log, cancelGraceMs, maxResultBytes } = this.#options;
     let event: FfiStepEvent;
     try {
       event = eventOf(delivery);
     } catch (error) {
       return unreadableOutcome(delivery, messageOf(error));
     }
-    const execution = await executeStep(event, registry, {
+    const execution = await executeStep(event, this.#registry, {
       handlerTimeoutMs: delivery.timeoutMs,
       cancellation,
       log,

@@ -34,8 +34,8 @@ interface Owner {
 
 /**
  * Loads TypeScript and JavaScript handler files into a registry. TypeScript runs through `tsx`, which finds `x.ts`
- * behind an import of `x.js` and takes path aliases from the working directory's `tsconfig.json`. ES modules
- * cannot be unloaded: to load changed files, start a new process.
+ * behind an import of `x.js` and takes path aliases from the working directory's `tsconfig.json`. A loader loads a
+ * file once; another loader loads it anew, as it is then. What was loaded before stays in memory.
  */
 export class HandlerLoader {
   readonly #registry: HandlerRegistry;

@@ -14,8 +14,12 @@ export interface ImportHooks {
   close(): Promise<void>;
 }
 
-// Keeps handler modules apart from the worker's own: tsx touches nothing outside its namespace.
-const NAMESPACE = "tasker-handlers";
+// Keeps handler modules apart from the worker's own, and changed ones from what they were: tsx touches nothing outside
+// its namespace, and a module is loaded once in each.
+let namespaces = 0;
+
+/** Node has no way to take such a hook back; it only adds what would fail without it. */
+const installed = new Set<string>();
 
 // Runs in Node's hook thread, which has no access to this module: hence a text, and hence data that clones.
 // A folder without any package.json is somebody's first try. Its files count as ES modules here: Node would take
@@ -46,12 +50,16 @@ function hasPackage(folder) {
 }`;
 
 export function installImportHooks(standIns: PackageStandIns): ImportHooks {
-  // Before tsx, so that tsx asks it: tsx goes by the format it is told. Node has no way to take the hook back; it
-  // only adds what would fail without it.
-  registerNodeHook(`data:text/javascript,${encodeURIComponent(HOOK)}`, { data: { ...standIns } });
+  const namespace = `tasker-handlers-${namespaces++}`;
+  const wanted = JSON.stringify(standIns);
+  if (!installed.has(wanted)) {
+    // Before tsx, so that tsx asks it: tsx goes by the format it is told.
+    registerNodeHook(`data:text/javascript,${encodeURIComponent(HOOK)}`, { data: { ...standIns } });
+    installed.add(wanted);
+  }
   // Both kinds: without `"type": "module"` in its package.json a project's files are CommonJS.
-  const require = registerRequire({ namespace: NAMESPACE });
-  const esm = registerImport({ namespace: NAMESPACE });
+  const require = registerRequire({ namespace });
+  const esm = registerImport({ namespace });
   return {
     import: (url) => esm.import(url, import.meta.url) as Promise<Record<string, unknown>>,
     close: async () => {

@@ -1,5 +1,5 @@
 import type { HandlerRegistry, LogSink } from "@tasker-core/sdk/host";
-import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
+import type { DefinedTemplate, HandlerManifest } from "@tasker-core/sdk/protocol";
 import { BridgeSupervisor } from "../bridge/index.js";
 import { type CompletionSink, FfiDispatchChannel } from "../channels/index.js";
 import { systemClock } from "../lib/clock.js";
@@ -40,6 +40,12 @@ export interface LanguagePool extends ServingPool {
   readonly supervisor: BridgeSupervisor | null;
   /** Resolves when it knows the callables that it runs. */
   start(signal: AbortSignal): Promise<void>;
+  /**
+   * Runs changed handlers from now on; steps that run finish as they were begun.
+   * @param registry what a pool in this process runs; other languages start new processes
+   * @throws PeerError `PEER_HANDSHAKE_FAILED`: the processes there are go on
+   */
+  reload(registry: HandlerRegistry | null): Promise<void>;
   stop(graceMs: number): Promise<void>;
 }
 
@@ -61,9 +67,11 @@ function channelOf(pool: string, concurrency: number, options: LanguagePoolsOpti
 }
 
 function typescriptPool(
-  { registry, maxConcurrent }: NonNullable<LanguagePoolsOptions["typescript"]>,
+  typescript: NonNullable<LanguagePoolsOptions["typescript"]>,
   options: LanguagePoolsOptions,
 ): LanguagePool {
+  const { maxConcurrent } = typescript;
+  let { registry } = typescript;
   const channel = channelOf("typescript", maxConcurrent, options);
   const service = new HandlerDispatchService({
     source: channel,
@@ -81,6 +89,11 @@ function typescriptPool(
       return registry.listHandlers();
     },
     start: async () => service.start(),
+    reload: async (fresh) => {
+      if (fresh === null) return;
+      registry = fresh;
+      service.useRegistry(fresh);
+    },
     stop: (graceMs) => service.stop({ graceMs }),
   };
 }
@@ -103,6 +116,9 @@ function bridgePool(bridge: BridgeLanguage, options: LanguagePoolsOptions): Lang
     hostId: options.workerName,
   });
   let callables: readonly string[] = [];
+  const serve = (manifests: readonly HandlerManifest[]): void => {
+    callables = manifests.flatMap((one) => ("callable" in one ? [one.callable] : []));
+  };
   return {
     language: bridge.language,
     channel,
@@ -111,10 +127,8 @@ function bridgePool(bridge: BridgeLanguage, options: LanguagePoolsOptions): Lang
     get callables() {
       return callables;
     },
-    start: async (signal) => {
-      const manifests = await supervisor.start(signal);
-      callables = manifests.flatMap((one) => ("callable" in one ? [one.callable] : []));
-    },
+    start: async (signal) => serve(await supervisor.start(signal)),
+    reload: async () => serve(await supervisor.reload("its handlers have changed")),
     stop: (graceMs) => supervisor.stop({ graceMs }),
   };
 }

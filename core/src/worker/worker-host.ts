@@ -261,6 +261,18 @@ export class WorkerHost {
     await Promise.all([this.link.close(), this.#leaseLink.close()]);
   }
 
+  /**
+   * Changed handlers of a language: new steps run them, running ones finish on the old ones.
+   * @param registry of TypeScript, which runs in this process; other languages start new processes
+   * @throws PeerError, ConfigError when the new ones cannot be used; the old ones go on
+   */
+  async reload(language: string, registry: HandlerRegistry | null): Promise<void> {
+    const pool = this.languages.find((one) => one.language === language);
+    await pool?.reload(registry);
+    await this.#routes.set(this.languages, this.#joined?.pools ?? []);
+    this.#pump?.requestScan();
+  }
+
   /** Steps were taken away by an operator; those that this host does not run are passed over. */
   stopSteps(stepIds: readonly bigint[], reason: TakenAway): void {
     for (const stepId of stepIds) this.ledger.takeAway(stepId, reason);
