@@ -20,7 +20,7 @@ create type tasker_core.step_state as enum (
   'waiting_for_retry', 'complete', 'error', 'cancelled', 'resolved_manually'
 );
 
-create type tasker_core.identity_strategy as enum ('strict', 'caller_provided', 'always_unique');
+create type tasker.identity_strategy as enum ('strict', 'caller_provided', 'always_unique');
 
 create type tasker_core.backoff_kind as enum ('none', 'linear', 'exponential', 'fibonacci');
 
@@ -98,7 +98,7 @@ create table tasker_core.named_tasks (
   version varchar(16) not null default '0.1.0',
   description varchar(255),
   configuration jsonb not null,
-  identity_strategy tasker_core.identity_strategy not null default 'strict',
+  identity_strategy tasker.identity_strategy not null default 'strict',
   current_template_id integer,
   created_at timestamptz not null,
   updated_at timestamptz not null,
@@ -532,8 +532,9 @@ create table tasker_core.operator_actions (
   to_state text not null,
   actor text not null,
   reason text,
+  metadata jsonb,  -- what an outside caller gave with it
   constraint action_is_known check (
-    action in ('cancel_task', 'resolve_task', 'expire_task', 'reset_step', 'resolve_step', 'complete_step')),
+    action in ('cancel_task', 'resolve_task', 'expire_task', 'reset_step', 'resolve_step', 'complete_step', 'cancel_step')),
   constraint step_actions_name_their_step check ((action like '%\_step') = (step_id is not null))
 );
 create index operator_actions_by_task on tasker_core.operator_actions (task_id);
@@ -541,11 +542,11 @@ create index operator_actions_by_task on tasker_core.operator_actions (task_id);
 -- 0133_table_tasks_dlq.sql
 -- purpose: investigation records of tasks that went stale or lost a step for good. They hold no messages: resolving one
 --          changes nothing but the record. original_state is the task's state when the record was made.
-create type tasker_core.dlq_reason as enum (
+create type tasker.dlq_reason as enum (
   'staleness_timeout', 'max_retries_exceeded', 'dependency_cycle_detected', 'worker_unavailable', 'manual_dlq'
 );
 
-create type tasker_core.dlq_resolution_status as enum (
+create type tasker.dlq_resolution_status as enum (
   'pending', 'manually_resolved', 'permanently_failed', 'cancelled'
 );
 
@@ -553,9 +554,9 @@ create table tasker_core.tasks_dlq (
   dlq_entry_uuid uuid primary key,
   task_id bigint not null,
   original_state varchar(50) not null,
-  dlq_reason tasker_core.dlq_reason not null,
+  dlq_reason tasker.dlq_reason not null,
   dlq_timestamp timestamptz not null,
-  resolution_status tasker_core.dlq_resolution_status not null default 'pending',
+  resolution_status tasker.dlq_resolution_status not null default 'pending',
   resolution_timestamp timestamptz,
   resolution_notes text,
   resolved_by varchar(255),
@@ -839,7 +840,7 @@ begin
   values (
     p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version', p_template ->> 'description',
     (p_template -> 'configuration')::jsonb,
-    (p_template ->> 'identity_strategy')::tasker_core.identity_strategy, v_now, v_now
+    (p_template ->> 'identity_strategy')::tasker.identity_strategy, v_now, v_now
   )
   on conflict on constraint one_version_of_a_name_in_a_namespace do update set
     description = excluded.description, configuration = excluded.configuration,
@@ -2413,7 +2414,8 @@ $$;
 -- locks: steps ascending, then tasks ascending; messages and timers with skip locked.
 -- sqlstate: 40001, see _lock_task_steps.
 create function tasker_core._close_tasks(
-  p_worker_id integer, p_task_ids bigint[], p_to tasker_core.task_state, p_action text, p_actor text, p_reason text
+  p_worker_id integer, p_task_ids bigint[], p_to tasker_core.task_state, p_action text, p_actor text, p_reason text,
+  p_metadata jsonb default null
 ) returns table (
   task_id bigint, closed boolean, from_state tasker_core.task_state, running_step_ids bigint[],
   running_worker_ids integer[]
@@ -2460,8 +2462,8 @@ begin
   where t.task_id = o.id;
   insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
   select t.task_id, v_now, t.state, p_to, p_worker_id from unnest(v_tasks) t where t.task_id = any(v_open);
-  insert into tasker_core.operator_actions (at, action, task_id, from_state, to_state, actor, reason)
-  select v_now, p_action, t.task_id, t.state, p_to, p_actor, p_reason
+  insert into tasker_core.operator_actions (at, action, task_id, from_state, to_state, actor, reason, metadata)
+  select v_now, p_action, t.task_id, t.state, p_to, p_actor, p_reason, p_metadata
   from unnest(v_tasks) t where t.task_id = any(v_open);
 
   -- notify
@@ -2644,7 +2646,8 @@ begin
   perform tasker_core._withdraw_steps(array[v_step]);
   insert into tasker_core.step_log (step_id, at, move, worker_id)
   values (p_step_id, v_now, case p_event
-    when 'ResetForRetry' then 'reset' when 'ResolveManually' then 'resolve_by_hand' else 'complete_by_hand'
+    when 'ResetForRetry' then 'reset' when 'ResolveManually' then 'resolve_by_hand' when 'Cancel' then 'cancel'
+    else 'complete_by_hand'
   end::tasker_core.step_move, p_worker_id);
 
   -- change: its result
@@ -2658,8 +2661,8 @@ begin
     values (p_step_id, v_step.lease_token + 1, v_now, 0, true, false, 0, p_body);
   end if;
 
-  -- change: dependents, when the step enters the satisfied set, or leaves it (a tolerated failure that is reset)
-  v_change := (v_to = 'pending')::integer - 1;
+  -- change: dependents, when the step enters the satisfied set, or leaves it (a tolerated failure, reset or cancelled)
+  v_change := case when v_to in ('complete', 'resolved_manually') then -1 else 0 end;
   if v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated) then
     v_change := v_change + 1;
   end if;
@@ -2733,6 +2736,165 @@ language sql volatile set search_path to '' as $$
     p_worker_id, p_step_id, 'CompleteManually', 'complete_step', p_actor, p_reason, p_body, p_plan) a
 $$;
 
+-- 0374_function_contract_transitions.sql
+-- purpose: transitions that outside tools ask for (contract/sql.md section 2, code-defined.md). Steps and results decide
+--          what a task does next, in the transaction that stores them; so of a task's transitions a tool can make those
+--          that end it, and the one that its steps call for. Leases and results stay with workers.
+
+-- Compare and swap: false, and nothing has changed, when the task does not exist, is not in p_from_state, the table
+-- lists no such transition, or the task's steps call for another state. Ending a task cancels what could still run in it.
+-- p_processor_uuid: recorded with the transition; p_metadata: kept in its transition_metadata.
+-- locks: steps ascending, then the task. sqlstate: 40001, see _lock_task_steps.
+create function tasker.transition_task_state_atomic(
+  p_task_uuid uuid, p_from_state varchar, p_to_state varchar, p_processor_uuid uuid default null,
+  p_metadata jsonb default '{}'
+) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_task_id bigint;
+  v_worker_id integer;
+  v_state text;
+  v_after record;
+begin
+  -- lock
+  select r.task_id into v_task_id from tasker_core.task_requests r where r.task_uuid = p_task_uuid;
+  if not found then return false; end if;
+  select w.worker_id into v_worker_id from tasker_core.workers w where w.worker_uuid = p_processor_uuid;
+  perform tasker_core._lock_task_steps(array[v_task_id]);
+
+  -- guard
+  select t.state::text into v_state from tasker_core.tasks t where t.task_id = v_task_id;
+  if v_state is distinct from p_from_state or not exists (
+    select from tasker_core.task_transition_rules r
+    where r.from_state::text = p_from_state and r.to_state::text = p_to_state)
+  then
+    return false;
+  end if;
+
+  -- change
+  if p_to_state in ('cancelled', 'resolved_manually', 'error') then
+    return coalesce((
+      select c.closed from tasker_core._close_tasks(v_worker_id, array[v_task_id], p_to_state::tasker_core.task_state,
+        case p_to_state when 'cancelled' then 'cancel_task' when 'resolved_manually' then 'resolve_task'
+          else 'expire_task' end,
+        coalesce(p_processor_uuid::text, 'sql'), p_metadata ->> 'reason', nullif(p_metadata, '{}')) c), false);
+  end if;
+  begin
+    select e.* into v_after from tasker_core._reevaluate_task(v_worker_id, v_task_id, tasker.now()) e;
+    if v_after.task_state::text is distinct from p_to_state then
+      raise exception 'the steps of task % call for %', p_task_uuid, v_after.task_state using errcode = 'TK002';
+    end if;
+  exception when sqlstate 'TK002' then
+    return false;
+  end;
+  return true;
+end $$;
+
+-- Brings a task to where its steps say it belongs. True when it is complete afterwards.
+-- locks: steps ascending, then the task. sqlstate: 40001, see _lock_task_steps.
+create function tasker.finalize_task_completion(p_task_uuid uuid, p_processor_uuid uuid default null) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_task_id bigint;
+  v_after record;
+begin
+  select r.task_id into v_task_id from tasker_core.task_requests r where r.task_uuid = p_task_uuid;
+  if not found then return false; end if;
+  perform tasker_core._lock_task_steps(array[v_task_id]);
+  select e.* into v_after from tasker_core._reevaluate_task(
+    (select w.worker_id from tasker_core.workers w where w.worker_uuid = p_processor_uuid), v_task_id, tasker.now()) e;
+  return v_after.task_state = 'complete';
+end $$;
+
+-- A claim is the transaction's lock on the task and its steps: whoever dies gives it back, and nothing has to expire. False
+-- when the task does not exist or is final, or when p_timeout_seconds passed while another transaction held it.
+-- p_processor_uuid: accepted for the contract's sake; nothing belongs to a processor.
+-- locks: steps ascending, then the task; held to the end of the caller's transaction. sqlstate: 40001, see _lock_task_steps.
+create function tasker.claim_task_for_finalization(
+  p_task_uuid uuid, p_processor_uuid uuid default null, p_timeout_seconds integer default 10
+) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_task_id bigint;
+  v_timeout text := current_setting('lock_timeout');
+begin
+  select r.task_id into v_task_id from tasker_core.task_requests r where r.task_uuid = p_task_uuid;
+  if not found then return false; end if;
+  begin
+    -- 0 would mean for ever.
+    perform set_config('lock_timeout', greatest(1, p_timeout_seconds * 1000) || 'ms', true);
+    perform tasker_core._lock_task_steps(array[v_task_id]);
+    perform set_config('lock_timeout', v_timeout, true);
+  exception when lock_not_available then
+    return false;
+  end;
+  return (select t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+    from tasker_core.tasks t where t.task_id = v_task_id);
+end $$;
+
+-- What an operator could do to a step, by its states: to pending (ResetForRetry), cancelled, resolved_manually, or complete
+-- (with the result null). False when the step does not exist, is not in p_from_state, or its task is final and would not
+-- run it again.
+-- locks: steps ascending, then the task. sqlstate: TK001 when the table lists no such transition; TK003 when it does, but
+-- only a lease and a result can make it; 40001, see _lock_task_steps.
+create function tasker.tasker_update_step_status(p_step_uuid uuid, p_from_state text, p_to_state text) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_step_id bigint := tasker_core._existing_step_id(p_step_uuid);
+  v_event text;
+begin
+  if v_step_id is null then return false; end if;
+  if not exists (select from tasker_core.step_transition_rules r
+    where r.from_state::text = p_from_state and r.to_state::text = p_to_state)
+  then
+    raise exception 'step %: no transition leads from % to %', p_step_uuid, p_from_state, p_to_state
+      using errcode = 'TK001', hint = (select coalesce('From ' || p_from_state || ' a step goes to '
+        || string_agg(distinct r.to_state::text, ', '), 'There is no such state.') from tasker_core.step_transition_rules r
+        where r.from_state::text = p_from_state);
+  end if;
+  select r.event into v_event from tasker_core.step_transition_rules r
+  where r.from_state::text = p_from_state and r.to_state::text = p_to_state
+    and r.event in ('ResetForRetry', 'Cancel', 'ResolveManually', 'CompleteManually');
+  if not found then
+    raise exception 'step %: from % to % is for the worker that holds the step', p_step_uuid, p_from_state, p_to_state
+      using errcode = 'TK003', hint = 'By hand a step becomes pending (from error), cancelled, resolved_manually or complete.';
+  end if;
+  perform tasker_core._lock_task_steps(array[v_step_id >> 20]);
+  if (select s.state::text from tasker_core.steps s where s.step_id = v_step_id) <> p_from_state then return false; end if;
+  return (
+    select a.outcome = 'done'
+    from tasker_core._act_on_step(null, v_step_id, v_event,
+      case v_event when 'ResetForRetry' then 'reset_step' when 'Cancel' then 'cancel_step'
+        when 'ResolveManually' then 'resolve_step' else 'complete_step' end,
+      'sql', 'tasker_update_step_status',
+      case when v_event = 'CompleteManually' then json_build_object('step_uuid', p_step_uuid, 'success', true,
+        'result', null, 'status', 'completed', 'metadata', json_build_object('retryable', false,
+          'completed_at', tasker.now(), 'custom', json_build_object('manually_completed', true)),
+        'error', null, 'orchestration_metadata', null) end) a);
+end $$;
+
+-- Another delay for a step that waits for its next attempt, counted from now. False, and nothing has changed, for a step in
+-- any other state: there the template's strategy decides when the attempt has failed.
+-- locks: the step's timer, then the step, as the hot functions do. sqlstate: 22023 for a negative delay.
+create function tasker.set_step_backoff_atomic(p_step_uuid uuid, p_backoff_seconds integer) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_step_id bigint := tasker_core._existing_step_id(p_step_uuid);
+begin
+  if p_backoff_seconds is null or p_backoff_seconds < 0 then
+    raise exception 'expected a delay of 0 seconds or more, got %', p_backoff_seconds using errcode = '22023';
+  end if;
+  perform 1 from tasker_core.step_timers t where t.step_id = v_step_id for update;
+  update tasker_core.steps s set backoff_seconds = p_backoff_seconds, last_attempted_at = v_now, updated_at = v_now
+  where s.step_id = v_step_id and s.state = 'waiting_for_retry';
+  if not found then return false; end if;
+  insert into tasker_core.step_timers (step_id, due_at, kind)
+  values (v_step_id, v_now + make_interval(secs => p_backoff_seconds), 'retry')
+  on conflict (step_id) do update set due_at = excluded.due_at, kind = excluded.kind;
+  return true;
+end $$;
+
 -- 0380_function_dlq_entries.sql
 -- purpose: makes DLQ entries. Off the hot path.
 
@@ -2778,7 +2940,7 @@ $$;
 -- Makes an entry; a task that has a pending one keeps it, and `steps` of p_metadata are added to it (100 at most).
 -- entry_uuid: null when there is no such task.
 create function tasker_core._create_dlq_entry(
-  p_task_id bigint, p_reason tasker_core.dlq_reason, p_metadata jsonb, p_now timestamptz,
+  p_task_id bigint, p_reason tasker.dlq_reason, p_metadata jsonb, p_now timestamptz,
   out entry_uuid uuid, out created boolean
 )
 language sql volatile set search_path to '' as $$
@@ -2802,7 +2964,7 @@ $$;
 -- purpose: opens an investigation by hand or from outside. Returns the task's pending entry, which may have been there
 --          before; null when the task does not exist.
 create function tasker.create_dlq_entry(
-  p_task_uuid uuid, p_reason tasker_core.dlq_reason default 'manual_dlq', p_metadata jsonb default null
+  p_task_uuid uuid, p_reason tasker.dlq_reason default 'manual_dlq', p_metadata jsonb default null
 ) returns uuid
 language sql volatile set search_path to '' as $$
   select e.entry_uuid
@@ -2892,7 +3054,7 @@ begin
               and r.body #>> '{error,error_type}' = 'crash_loop') then 'worker_unavailable'
           when s.failure_tolerated and s.inputs #>> '{batch_metadata,failure_strategy}' = 'isolate'
             then 'max_retries_exceeded'
-        end::tasker_core.dlq_reason as reason
+        end::tasker.dlq_reason as reason
       from unnest(p_steps) s where p_failed[width_bucket(s.step_id, p_failed)] = s.step_id
     ) x
     where x.reason is not null
@@ -3209,6 +3371,26 @@ begin
   end if;
 end $$;
 
+-- 0400_trigger_queue_created.sql
+-- purpose: tells listeners of pgmq_queue_created about every new queue, whoever made it (contract/sql.md section 3).
+create function tasker_core._announce_queue() returns trigger
+language plpgsql set search_path to '' as $$
+begin
+  perform pg_notify('pgmq_queue_created', jsonb_build_object('event_type', 'queue_created',
+    'queue_name', new.queue_name, 'namespace', tasker.extract_queue_namespace(new.queue_name),
+    'created_at', new.created_at)::text);
+  return null;
+end $$;
+
+-- Where an administrator installed PGMQ, its tables are not ours: then queues are made without the announcement.
+do $$
+begin
+  create trigger queues_are_announced after insert on pgmq.meta
+  for each row execute function tasker_core._announce_queue();
+exception when insufficient_privilege then
+  raise notice 'pgmq.meta belongs to somebody else: new queues are not announced on pgmq_queue_created';
+end $$;
+
 -- 0500_view_contract_tables.sql
 -- purpose: the contract's tables (contract/sql.md section 1) as views over the physical ones: same names, columns and
 --          types (timestamp without time zone, UTC). Writes go through functions.
@@ -3282,7 +3464,9 @@ where e.name <> 'batch_turn';
 create view tasker.task_transitions as
 select md5('task:' || x.log_id || ':' || x.n)::uuid as task_transition_uuid, r.task_uuid,
   lag(x.state) over w as from_state, x.state as to_state,
-  jsonb_build_object('event', x.event) as metadata, jsonb_build_object('event', x.event) as transition_metadata,
+  jsonb_build_object('event', x.event) as metadata,
+  jsonb_build_object('event', x.event) || coalesce(jsonb_strip_nulls(
+    jsonb_build_object('actor', a.actor, 'reason', a.reason)) || a.metadata, '{}') as transition_metadata,
   wk.worker_uuid as processor_uuid, (row_number() over w)::integer as sort_key,
   lead(x.state) over w is null as most_recent,
   x.at at time zone 'UTC' as created_at, x.at at time zone 'UTC' as updated_at
@@ -3294,6 +3478,9 @@ from (
 ) x
 join tasker_core.task_requests r on r.task_id = x.task_id
 left join tasker_core.workers wk on wk.worker_id = x.worker_id
+-- Who ended a task by hand, and why; a task is ended once.
+left join tasker_core.operator_actions a
+  on a.task_id = x.task_id and a.step_id is null and a.to_state = x.state and a.at = x.at
 window w as (partition by x.task_id order by x.log_id, x.n);
 
 create view tasker.workflow_step_transitions as
@@ -3321,15 +3508,24 @@ window w as (partition by x.step_id order by x.log_id, x.n);
 
 create view tasker.workflow_step_result_audit as
 select md5('result:' || sr.step_id || ':' || sr.token)::uuid as workflow_step_result_audit_uuid,
-  tasker_core.step_uuid(r.task_uuid, sr.step_id) as workflow_step_uuid, r.task_uuid,
+  tasker_core.step_uuid(r.task_uuid, sr.step_id) as workflow_step_uuid,
+  -- The transition that handed the result over: the first of its move.
+  md5('step:' || l.step_id || ':' || l.log_id || ':1')::uuid as workflow_step_transition_uuid, r.task_uuid,
   sr.recorded_at at time zone 'UTC' as recorded_at, w.worker_uuid, r.correlation_id, sr.success,
   sr.execution_ms::bigint as execution_time_ms, sr.recorded_at at time zone 'UTC' as created_at,
   sr.recorded_at at time zone 'UTC' as updated_at
-from tasker_core.step_results sr
+-- A result given by hand is no worker's submission. Each of the others was logged by one move, in the same order.
+from (
+  select s.*, row_number() over (partition by s.step_id order by s.token) as n
+  from tasker_core.step_results s where s.worker_id <> 0
+) sr
 join tasker_core.task_requests r on r.task_id = sr.step_id >> 20
 left join tasker_core.workers w on w.worker_id = sr.worker_id
--- A result given by hand is no worker's submission.
-where sr.worker_id <> 0;
+left join (
+  select g.step_id, g.log_id, row_number() over (partition by g.step_id order by g.log_id) as n
+  from tasker_core.step_log g
+  where g.move in ('submit_success', 'submit_error', 'succeed', 'retry_later', 'fail')
+) l on l.step_id = sr.step_id and l.n = sr.n;
 
 -- 0510_function_execution_context.sql
 -- purpose: counts and derived status of a task (contract/states.md section 4), from its steps; and the same from the
@@ -3507,6 +3703,18 @@ $$;
 --          asked for it. next_retry_at is the timer that will fire, for a failed step the formula; a step that is neither
 --          waits for no time, so null. A batch worker that waits for its turn has its dependencies satisfied but is not
 --          ready. last_failure_at is the latest failed result, or when the step entered error.
+-- The rule itself. p_next_retry_time: null when nothing delays the step.
+create function tasker.evaluate_step_state_readiness(
+  p_current_state text, p_processed boolean, p_in_process boolean, p_dependencies_satisfied boolean,
+  p_retry_eligible boolean, p_next_retry_time timestamp without time zone default null
+) returns boolean
+language sql stable parallel safe
+as $$
+  select p_current_state in ('pending', 'waiting_for_retry') and not p_processed and not p_in_process
+    and p_dependencies_satisfied and p_retry_eligible
+    and (p_next_retry_time is null or p_next_retry_time <= tasker.now() at time zone 'UTC')
+$$;
+
 create function tasker_core._step_readiness(p_task_ids bigint[])
 returns table (
   step_id bigint, workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
@@ -3518,8 +3726,9 @@ returns table (
 language sql stable set search_path to '' as $$
   select x.step_id, tasker_core.step_uuid(x.task_uuid, x.step_id), x.task_uuid, x.named_step_uuid, x.name::text,
     x.state::text, x.satisfied, x.eligible,
-    x.state in ('pending', 'waiting_for_retry') and x.satisfied and x.eligible
-      and (case x.state when 'pending' then x.pending = 0 else x.due_at is null or x.due_at <= tasker.now() end),
+    tasker.evaluate_step_state_readiness(x.state::text, false, false,
+      x.satisfied and (x.state <> 'pending' or x.pending = 0), x.eligible,
+      case when x.state = 'waiting_for_retry' then x.due_at at time zone 'UTC' end),
     x.failed_at at time zone 'UTC',
     case x.state
       when 'waiting_for_retry' then x.due_at at time zone 'UTC'
@@ -4066,6 +4275,21 @@ begin
     raise exception 'queue % does not exist: create it with pgmq.create', p_queue_name using errcode = '42P01';
   end if;
   return v_table;
+end $$;
+
+-- True when the column was missing: tables of old PGMQ versions have none.
+create function tasker.pgmq_ensure_headers_column(p_queue_name text) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_table text := tasker_core._queue_table(p_queue_name);
+begin
+  if exists (select from pg_catalog.pg_attribute a
+    where a.attrelid = to_regclass(v_table) and a.attname = 'headers' and not a.attisdropped)
+  then
+    return false;
+  end if;
+  execute format('alter table %s add column headers jsonb', v_table);
+  return true;
 end $$;
 
 -- A row only if the message is visible; it is then hidden for p_vt_seconds.

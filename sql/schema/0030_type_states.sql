@@ -11,6 +11,6 @@ create type tasker_core.step_state as enum (
   'waiting_for_retry', 'complete', 'error', 'cancelled', 'resolved_manually'
 );
 
-create type tasker_core.identity_strategy as enum ('strict', 'caller_provided', 'always_unique');
+create type tasker.identity_strategy as enum ('strict', 'caller_provided', 'always_unique');
 
 create type tasker_core.backoff_kind as enum ('none', 'linear', 'exponential', 'fibonacci');

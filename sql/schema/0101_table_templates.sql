@@ -8,7 +8,7 @@ create table tasker_core.named_tasks (
   version varchar(16) not null default '0.1.0',
   description varchar(255),
   configuration jsonb not null,
-  identity_strategy tasker_core.identity_strategy not null default 'strict',
+  identity_strategy tasker.identity_strategy not null default 'strict',
   current_template_id integer,
   created_at timestamptz not null,
   updated_at timestamptz not null,

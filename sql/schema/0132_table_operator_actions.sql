@@ -9,8 +9,9 @@ create table tasker_core.operator_actions (
   to_state text not null,
   actor text not null,
   reason text,
+  metadata jsonb,  -- what an outside caller gave with it
   constraint action_is_known check (
-    action in ('cancel_task', 'resolve_task', 'expire_task', 'reset_step', 'resolve_step', 'complete_step')),
+    action in ('cancel_task', 'resolve_task', 'expire_task', 'reset_step', 'resolve_step', 'complete_step', 'cancel_step')),
   constraint step_actions_name_their_step check ((action like '%\_step') = (step_id is not null))
 );
 create index operator_actions_by_task on tasker_core.operator_actions (task_id);

@@ -32,7 +32,7 @@ begin
   values (
     p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version', p_template ->> 'description',
     (p_template -> 'configuration')::jsonb,
-    (p_template ->> 'identity_strategy')::tasker_core.identity_strategy, v_now, v_now
+    (p_template ->> 'identity_strategy')::tasker.identity_strategy, v_now, v_now
   )
   on conflict on constraint one_version_of_a_name_in_a_namespace do update set
     description = excluded.description, configuration = excluded.configuration,

@@ -6,7 +6,8 @@
 -- locks: steps ascending, then tasks ascending; messages and timers with skip locked.
 -- sqlstate: 40001, see _lock_task_steps.
 create function tasker_core._close_tasks(
-  p_worker_id integer, p_task_ids bigint[], p_to tasker_core.task_state, p_action text, p_actor text, p_reason text
+  p_worker_id integer, p_task_ids bigint[], p_to tasker_core.task_state, p_action text, p_actor text, p_reason text,
+  p_metadata jsonb default null
 ) returns table (
   task_id bigint, closed boolean, from_state tasker_core.task_state, running_step_ids bigint[],
   running_worker_ids integer[]
@@ -53,8 +54,8 @@ begin
   where t.task_id = o.id;
   insert into tasker_core.task_log (task_id, at, from_state, to_state, worker_id)
   select t.task_id, v_now, t.state, p_to, p_worker_id from unnest(v_tasks) t where t.task_id = any(v_open);
-  insert into tasker_core.operator_actions (at, action, task_id, from_state, to_state, actor, reason)
-  select v_now, p_action, t.task_id, t.state, p_to, p_actor, p_reason
+  insert into tasker_core.operator_actions (at, action, task_id, from_state, to_state, actor, reason, metadata)
+  select v_now, p_action, t.task_id, t.state, p_to, p_actor, p_reason, p_metadata
   from unnest(v_tasks) t where t.task_id = any(v_open);
 
   -- notify

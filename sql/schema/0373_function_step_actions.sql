@@ -69,7 +69,8 @@ begin
   perform tasker_core._withdraw_steps(array[v_step]);
   insert into tasker_core.step_log (step_id, at, move, worker_id)
   values (p_step_id, v_now, case p_event
-    when 'ResetForRetry' then 'reset' when 'ResolveManually' then 'resolve_by_hand' else 'complete_by_hand'
+    when 'ResetForRetry' then 'reset' when 'ResolveManually' then 'resolve_by_hand' when 'Cancel' then 'cancel'
+    else 'complete_by_hand'
   end::tasker_core.step_move, p_worker_id);
 
   -- change: its result
@@ -83,8 +84,8 @@ begin
     values (p_step_id, v_step.lease_token + 1, v_now, 0, true, false, 0, p_body);
   end if;
 
-  -- change: dependents, when the step enters the satisfied set, or leaves it (a tolerated failure that is reset)
-  v_change := (v_to = 'pending')::integer - 1;
+  -- change: dependents, when the step enters the satisfied set, or leaves it (a tolerated failure, reset or cancelled)
+  v_change := case when v_to in ('complete', 'resolved_manually') then -1 else 0 end;
   if v_step.state in ('complete', 'resolved_manually') or (v_step.state = 'error' and v_step.failure_tolerated) then
     v_change := v_change + 1;
   end if;

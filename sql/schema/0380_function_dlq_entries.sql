@@ -42,7 +42,7 @@ $$;
 -- Makes an entry; a task that has a pending one keeps it, and `steps` of p_metadata are added to it (100 at most).
 -- entry_uuid: null when there is no such task.
 create function tasker_core._create_dlq_entry(
-  p_task_id bigint, p_reason tasker_core.dlq_reason, p_metadata jsonb, p_now timestamptz,
+  p_task_id bigint, p_reason tasker.dlq_reason, p_metadata jsonb, p_now timestamptz,
   out entry_uuid uuid, out created boolean
 )
 language sql volatile set search_path to '' as $$
@@ -66,7 +66,7 @@ $$;
 -- purpose: opens an investigation by hand or from outside. Returns the task's pending entry, which may have been there
 --          before; null when the task does not exist.
 create function tasker.create_dlq_entry(
-  p_task_uuid uuid, p_reason tasker_core.dlq_reason default 'manual_dlq', p_metadata jsonb default null
+  p_task_uuid uuid, p_reason tasker.dlq_reason default 'manual_dlq', p_metadata jsonb default null
 ) returns uuid
 language sql volatile set search_path to '' as $$
   select e.entry_uuid

@@ -79,7 +79,7 @@ begin
               and r.body #>> '{error,error_type}' = 'crash_loop') then 'worker_unavailable'
           when s.failure_tolerated and s.inputs #>> '{batch_metadata,failure_strategy}' = 'isolate'
             then 'max_retries_exceeded'
-        end::tasker_core.dlq_reason as reason
+        end::tasker.dlq_reason as reason
       from unnest(p_steps) s where p_failed[width_bucket(s.step_id, p_failed)] = s.step_id
     ) x
     where x.reason is not null

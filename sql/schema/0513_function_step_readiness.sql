@@ -2,6 +2,18 @@
 --          asked for it. next_retry_at is the timer that will fire, for a failed step the formula; a step that is neither
 --          waits for no time, so null. A batch worker that waits for its turn has its dependencies satisfied but is not
 --          ready. last_failure_at is the latest failed result, or when the step entered error.
+-- The rule itself. p_next_retry_time: null when nothing delays the step.
+create function tasker.evaluate_step_state_readiness(
+  p_current_state text, p_processed boolean, p_in_process boolean, p_dependencies_satisfied boolean,
+  p_retry_eligible boolean, p_next_retry_time timestamp without time zone default null
+) returns boolean
+language sql stable parallel safe
+as $$
+  select p_current_state in ('pending', 'waiting_for_retry') and not p_processed and not p_in_process
+    and p_dependencies_satisfied and p_retry_eligible
+    and (p_next_retry_time is null or p_next_retry_time <= tasker.now() at time zone 'UTC')
+$$;
+
 create function tasker_core._step_readiness(p_task_ids bigint[])
 returns table (
   step_id bigint, workflow_step_uuid uuid, task_uuid uuid, named_step_uuid uuid, name text, current_state text,
@@ -13,8 +25,9 @@ returns table (
 language sql stable set search_path to '' as $$
   select x.step_id, tasker_core.step_uuid(x.task_uuid, x.step_id), x.task_uuid, x.named_step_uuid, x.name::text,
     x.state::text, x.satisfied, x.eligible,
-    x.state in ('pending', 'waiting_for_retry') and x.satisfied and x.eligible
-      and (case x.state when 'pending' then x.pending = 0 else x.due_at is null or x.due_at <= tasker.now() end),
+    tasker.evaluate_step_state_readiness(x.state::text, false, false,
+      x.satisfied and (x.state <> 'pending' or x.pending = 0), x.eligible,
+      case when x.state = 'waiting_for_retry' then x.due_at at time zone 'UTC' end),
     x.failed_at at time zone 'UTC',
     case x.state
       when 'waiting_for_retry' then x.due_at at time zone 'UTC'

@@ -28,6 +28,21 @@ begin
   return v_table;
 end $$;
 
+-- True when the column was missing: tables of old PGMQ versions have none.
+create function tasker.pgmq_ensure_headers_column(p_queue_name text) returns boolean
+language plpgsql set search_path to '' as $$
+declare
+  v_table text := tasker_core._queue_table(p_queue_name);
+begin
+  if exists (select from pg_catalog.pg_attribute a
+    where a.attrelid = to_regclass(v_table) and a.attname = 'headers' and not a.attisdropped)
+  then
+    return false;
+  end if;
+  execute format('alter table %s add column headers jsonb', v_table);
+  return true;
+end $$;
+
 -- A row only if the message is visible; it is then hidden for p_vt_seconds.
 create function tasker.pgmq_read_specific_message(p_queue_name text, p_msg_id bigint, p_vt_seconds integer default 30)
 returns table (msg_id bigint, read_ct integer, enqueued_at timestamptz, vt timestamptz, message jsonb)
