@@ -2,12 +2,15 @@
 
 require 'socket'
 require 'tempfile'
+require 'tmpdir'
 
-# A real `tasker-bridge` process over a real socket pair as fd 3; the test is its host.
+# A real `tasker-bridge` process; the test is its host. The channel is a real socket pair as fd 3 unless `lane` says
+# another: `:stdio`, `:unix` or `:tcp`, the last two with a token.
 class ChildWorker
   ROOT = File.expand_path('../..', __dir__)
   REFERENCE = File.join(ROOT, 'examples/reference_handlers')
   DEADLINE_SECONDS = 20
+  NONCE = '0123456789abcdef' * 2
   Frame = TaskerCore::Internal::Protocol::Frame
 
   attr_reader :pid, :hello, :handlers, :socket
@@ -20,26 +23,26 @@ class ChildWorker
     worker&.finish
   end
 
-  def initialize(handlers: [REFERENCE], slots: 8, env: {}, arguments: [])
-    @socket, theirs = Socket.pair(:UNIX, :STREAM)
+  def initialize(handlers: [REFERENCE], slots: 8, env: {}, arguments: [], lane: :fd, token: nil)
     @output = Tempfile.new('tasker-child')
+    @token = token
     paths = handlers.flat_map { |path| ['--handlers', path] }
-    @pid = spawn({'TASKER_BRIDGE' => 'fd:3', **env}, 'ruby', '-W', '-I', "#{ROOT}/lib", "#{ROOT}/exe/tasker-bridge",
-                 *paths, '--slots', slots.to_s, *arguments, 3 => theirs, %i[out err] => @output.path, pgroup: true)
-    theirs.close
+    @command = ['ruby', '-W', '-I', "#{ROOT}/lib", "#{ROOT}/exe/tasker-bridge", *paths, '--slots', slots.to_s, *arguments]
+    @env = env
+    send(:"open_#{lane}")
     @reader = TaskerCore::Internal::Protocol::FrameReader.new
     @inbox = []
     @number = 0
   end
 
   def greet(max_frame: Frame::DEFAULT_MAX_FRAME)
-    put('type' => 'challenge', 'protocols' => [1], 'features' => [], 'host_id' => 'test', 'nonce' => '0' * 32,
-        'auth' => 'none', 'max_frame' => max_frame)
+    put('type' => 'challenge', 'protocols' => [1], 'features' => [], 'host_id' => 'test', 'nonce' => NONCE,
+        'auth' => @token ? 'hmac' : 'none', 'max_frame' => max_frame)
     message = take('hello')
     @hello = message.header
     @handlers = JSON.parse(message.body)
-    put('type' => 'welcome', 'protocol' => 1, 'features' => [], 'connection_id' => 'c1', 'max_frame' => max_frame,
-        'ping_ms' => 5000, 'lease_ms' => 30_000, 'resume_ms' => 0)
+    put({'type' => 'welcome', 'protocol' => 1, 'features' => [], 'connection_id' => 'c1', 'max_frame' => max_frame,
+         'ping_ms' => 5000, 'lease_ms' => 30_000, 'resume_ms' => 0, 'proof' => (yield(@hello) if block_given?) || own_proof}.compact)
   end
 
   def put(header, body = nil) = @socket.write(Frame.encode(header, body))
@@ -125,9 +128,50 @@ class ChildWorker
     nil
   ensure
     @output.close!
+    FileUtils.rm_rf(@folder) if @folder
   end
 
   private
+
+  def open_fd
+    @socket, theirs = Socket.pair(:UNIX, :STREAM)
+    @pid = spawn({'TASKER_BRIDGE' => 'fd:3', **@env}, *@command, 3 => theirs, %i[out err] => @output.path, pgroup: true)
+    theirs.close
+  end
+
+  def open_stdio
+    @socket, theirs = Socket.pair(:UNIX, :STREAM)
+    @pid = spawn({'TASKER_BRIDGE' => 'stdio', **@env}, *@command, %i[in out] => theirs, err: @output.path, pgroup: true)
+    theirs.close
+  end
+
+  def open_unix
+    @folder = Dir.mktmpdir('tasker-unix')
+    path = File.join(@folder, 'bridge.sock')
+    join(UNIXServer.new(path), "unix:#{path}")
+  end
+
+  def open_tcp
+    server = TCPServer.new('127.0.0.1', 0)
+    join(server, "tcp:127.0.0.1:#{server.addr[1]}")
+  end
+
+  def join(server, address)
+    file = Tempfile.new('tasker-token')
+    file.write("#{@token}\n")
+    file.flush
+    env = @token ? {'TASKER_BRIDGE_TOKEN_FILE' => file.path} : {}
+    @pid = spawn({'TASKER_BRIDGE' => address, **env, **@env}, *@command, in: File::NULL, %i[out err] => @output.path, pgroup: true)
+    raise "nobody joined; output: #{output}" unless server.wait_readable(DEADLINE_SECONDS)
+
+    @socket = server.accept
+  ensure
+    server.close
+  end
+
+  def own_proof
+    TaskerCore::Internal::Protocol::Handshake.proof(@token, 'host', @hello['nonce'], NONCE) if @token
+  end
 
   def parts(message)
     split = message.header['split'] || (message.header['type'] == 'checkpoint' ? message.body.bytesize : 0)
@@ -146,4 +190,14 @@ class ChildWorker
   end
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+end
+
+# Handlers of a test's own, in a folder that goes with it.
+module HandlerFiles
+  def with_handlers(code)
+    Dir.mktmpdir do |folder|
+      File.write(File.join(folder, 'handlers.rb'), "require 'tasker_core'\ninclude TaskerCore::StepHandler::Functional\n#{code}")
+      yield folder
+    end
+  end
 end

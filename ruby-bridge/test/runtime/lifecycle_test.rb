@@ -6,6 +6,8 @@ require 'tmpdir'
 
 # Cancels, drains, ends and broken peers, with real signals.
 class LifecycleTest < Minitest::Test
+  include HandlerFiles
+
   def test_cancel_reaches_a_handler_that_looks
     code = <<~RUBY
       H = step_handler('wait') do |context:|
@@ -240,13 +242,6 @@ class LifecycleTest < Minitest::Test
   end
 
   private
-
-  def with_handlers(code)
-    Dir.mktmpdir do |folder|
-      File.write(File.join(folder, 'handlers.rb'), "require 'tasker_core'\ninclude TaskerCore::StepHandler::Functional\n#{code}")
-      yield folder
-    end
-  end
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 end

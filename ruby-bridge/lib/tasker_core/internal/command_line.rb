@@ -27,9 +27,11 @@ module TaskerCore
         $stdout.sync = $stderr.sync = true
         # Not for the processes that handlers start: the channel is closed there.
         address = ENV.delete('TASKER_BRIDGE')
+        token = Transport::Token.read(ENV.delete('TASKER_BRIDGE_TOKEN_FILE'))
         io = Transport.open(address)
         HandlerLoader.new.load(@handlers)
-        Runtime::WorkerProcess.new(io, pool: @pool, slots: @slots, handlers: manifest).run
+        registry = Registry::HandlerRegistry.instance
+        Runtime::WorkerProcess.new(io, pool: @pool, slots: @slots, handlers: Manifest.build(registry, @pool), token: token).run
       rescue OptionParser::ParseError, Errors::ConfigurationError, Errors::TimeoutError => e
         warn "tasker-bridge: #{e.message}"
         USAGE_ERROR
@@ -57,12 +59,6 @@ module TaskerCore
       def print_and_exit(text)
         puts text
         exit(0)
-      end
-
-      def manifest
-        Registry::HandlerRegistry.instance.handlers.map do |name, handler|
-          {'callable' => name, 'kind' => Kinds.of(handler), 'pool' => @pool}
-        end
       end
     end
   end

@@ -10,10 +10,12 @@ module TaskerCore
       # @param step_data [Hash, Models::TaskSequenceStepWrapper]
       # @param handler_name [String, nil] default: the callable of the step's definition
       # @param cancellation [Internal::Runtime::Cancellation, nil]
-      def initialize(step_data, handler_name: nil, cancellation: nil)
+      # @param on_heartbeat [#call, nil] takes the progress
+      def initialize(step_data, handler_name: nil, cancellation: nil, on_heartbeat: nil)
         @step = step_data.is_a?(Models::TaskSequenceStepWrapper) ? step_data : Models::TaskSequenceStepWrapper.new(step_data)
         @handler_name = handler_name || step_definition.handler.callable
         @cancellation = cancellation
+        @on_heartbeat = on_heartbeat
       end
 
       # @return [Models::TaskWrapper]
@@ -88,6 +90,19 @@ module TaskerCore
       def cancelled? = !@cancellation.nil? && @cancellation.cancelled?
       # @return [String, nil] `timeout`, `task_cancelled`, `lease_lost` or `shutdown`
       def cancel_reason = @cancellation&.reason
+
+      # Says that the step is alive, and perhaps how far it is. Cheap enough for every item; the host hears of it at most
+      # five times a second. Steps whose template sets a heartbeat send one by themselves.
+      # @param progress [Numeric, nil] any measure that grows, such as the share that is done
+      # @return [void]
+      def heartbeat(progress = nil)
+        unless progress.nil? || (progress.is_a?(Numeric) && progress.real? && progress.finite? && !progress.negative?)
+          raise ArgumentError, "progress must be a number >= 0, got #{progress.inspect}"
+        end
+
+        @on_heartbeat&.call(progress)
+        nil
+      end
 
       # Sleeps like `Kernel#sleep`, but ends early when the step is cancelled.
       # @param seconds [Numeric]

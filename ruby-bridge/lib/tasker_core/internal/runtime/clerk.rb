@@ -10,6 +10,8 @@ module TaskerCore
       # with the process.
       class Clerk
         LOG_DELAY_SECONDS = 0.2
+        # Progress is for people and for long leases: a handler may report every item.
+        PROGRESS_DELAY_SECONDS = 0.2
 
         def initialize(outbox, ledger)
           @outbox = outbox
@@ -33,6 +35,9 @@ module TaskerCore
 
         # Log records are waiting.
         def logs_waiting = change { @flush_at ||= Clock.now + LOG_DELAY_SECONDS }
+
+        # A handler says that it is alive, and perhaps how far it is: at most one `beat` per delivery in the interval.
+        def progress = change { @beat_at = [@beat_at, Clock.now + PROGRESS_DELAY_SECONDS].compact.min }
 
         # A step wants a `beat` at least this often; the shortest wish rules as long as such steps run.
         def beat(every_ms)
@@ -90,13 +95,14 @@ module TaskerCore
         end
 
         def send_beats
-          ids = @ledger.running.filter_map { |delivery| {'id' => delivery.id} if delivery.header['heartbeat_ms'] }
-          return @lock.synchronize { @beat_every = nil } if ids.empty?
+          asking, others = @ledger.running.partition { |delivery| delivery.header['heartbeat_ms'] }
+          ids = (asking + others.select(&:progress_waiting?)).map(&:beat)
+          @lock.synchronize { @beat_every = nil } if asking.empty?
 
           ids.each_slice(Protocol::Messages::MAX_ITEMS) do |slice|
             @outbox.put(Protocol::Frame.encode({'type' => 'beat', 'deliveries' => slice}))
           end
-          @lock.synchronize { @beat_at ||= Clock.now + @beat_every }
+          @lock.synchronize { @beat_at ||= @beat_every && (Clock.now + @beat_every) }
         end
       end
     end

@@ -14,6 +14,23 @@ module TaskerCore
           @header = header
           @body = body
           @cancellation = Cancellation.new
+          @progress = nil
+          @progress_waiting = false
+        end
+
+        # What the handler last said about how far it is.
+        # @param value [Numeric, nil]
+        def progress=(value)
+          @progress = value unless value.nil?
+          @progress_waiting = true
+        end
+
+        def progress_waiting? = @progress_waiting
+
+        # @return [Hash] its entry in a `beat`
+        def beat
+          @progress_waiting = false
+          {'id' => @id, 'progress' => @progress}.compact
         end
 
         # @return [String] the id as JSON; ids are UUIDs, which need no escaping

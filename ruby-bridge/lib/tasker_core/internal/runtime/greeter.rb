@@ -14,12 +14,15 @@ module TaskerCore
 
         # @param pool [String] name of the pool
         # @param handlers [Array<Hash>] body of `hello`
-        def initialize(io, reader, pool:, slots:, handlers:)
+        # @param token [String, nil] proves both sides to each other when the host asks for it
+        def initialize(io, reader, pool:, slots:, handlers:, token: nil)
           @io = io
           @reader = reader
           @pool = pool
           @slots = slots
           @handlers = handlers
+          @token = token
+          @nonce = Protocol::Handshake.nonce
           @messages = []
           @deadline = Clock.now + TIMEOUT_SECONDS
         end
@@ -31,6 +34,7 @@ module TaskerCore
           protocol = Protocol::Handshake.choose(challenge['protocols'])
           send_hello(challenge, protocol || Protocol::Handshake::PROTOCOLS.max)
           welcome = expect('welcome')
+          check_host(challenge, welcome)
           max_frame = [welcome['max_frame'].to_i, Protocol::Frame::DEFAULT_MAX_FRAME].min
           @reader.max_frame = max_frame
           Agreement.new(max_frame, welcome['connection_id'], @messages)
@@ -57,18 +61,33 @@ module TaskerCore
         end
 
         def send_hello(challenge, protocol)
-          if challenge['auth'] != 'none'
-            raise Errors::ConfigurationError, "the host asks for #{challenge['auth']} authentication on a channel it made itself"
-          end
-
           hello = {
             'type' => 'hello', 'protocol' => protocol, 'features' => [], 'language' => 'ruby',
             'language_version' => RUBY_VERSION, 'sdk_version' => VERSION,
             'worker_id' => ENV.fetch('TASKER_WORKER_ID') { "ruby-#{Socket.gethostname}-#{Process.pid}" },
             'pid' => Process.pid, 'hostname' => Socket.gethostname, 'max_frame' => Protocol::Frame::DEFAULT_MAX_FRAME,
-            'pools' => [{'name' => @pool, 'slots' => @slots, 'prefetch' => 0}]
-          }
+            'pools' => [{'name' => @pool, 'slots' => @slots, 'prefetch' => 0}], 'nonce' => @nonce, 'proof' => own_proof(challenge)
+          }.compact
           write(Protocol::Frame.encode(hello, Json.dump(@handlers)))
+        end
+
+        # With a token in hand a host that asks for none is not the one the token is for.
+        def own_proof(challenge)
+          if challenge['auth'] == 'none'
+            raise Errors::ConfigurationError, 'the host asks for no proof, although a token is configured' if @token
+
+            return nil
+          end
+          raise Errors::ConfigurationError, 'the host asks for a token: name its file in TASKER_BRIDGE_TOKEN_FILE' unless @token
+
+          Protocol::Handshake.proof(@token, 'handler', challenge['nonce'], @nonce)
+        end
+
+        def check_host(challenge, welcome)
+          return if challenge['auth'] == 'none'
+          return if Protocol::Handshake.proof_valid?(welcome['proof'], @token, 'host', @nonce, challenge['nonce'])
+
+          raise Errors::ConfigurationError, 'the host did not prove that it knows the token'
         end
 
         def write(bytes)

@@ -6,14 +6,15 @@ module TaskerCore
       # Runs one delivery on the calling worker's thread and sends its terminal message: exactly one, whatever the
       # handler does short of ending the process.
       class StepRunner
-        # @param logs [LogRing] written before the completion
-        def initialize(registry:, ledger:, outbox:, logs:, max_frame:)
+        # @param completions [Completions]
+        # @param frames [CompletionFrames]
+        # @param clerk [Clerk] takes what handlers say about their progress
+        def initialize(registry:, completions:, frames:, clerk:)
           @registry = registry
-          @ledger = ledger
-          @outbox = outbox
-          @logs = logs
-          @frames = CompletionFrames.new(max_frame)
-          @failures = FailureReport.new(@frames)
+          @completions = completions
+          @frames = frames
+          @clerk = clerk
+          @failures = FailureReport.new(frames)
         end
 
         # @param delivery [Delivery]
@@ -21,7 +22,7 @@ module TaskerCore
         def run(delivery)
           label_thread(delivery)
           started = Clock.now
-          complete(delivery, answer(delivery, started))
+          @completions.submit(delivery, answer(delivery, started))
           Clock.now - started
         ensure
           clear_thread
@@ -29,7 +30,7 @@ module TaskerCore
 
         # For a handler that ended its own thread.
         # @return [void]
-        def thread_ended(delivery) = complete(delivery, @failures.thread_ended(delivery))
+        def thread_ended(delivery) = @completions.submit(delivery, @failures.thread_ended(delivery))
 
         private
 
@@ -48,7 +49,8 @@ module TaskerCore
 
         def call_handler(delivery)
           context = Types::StepContext.new(step_data(delivery), handler_name: delivery.callable,
-                                                                cancellation: delivery.cancellation)
+                                                                cancellation: delivery.cancellation,
+                                                                on_heartbeat: heartbeat(delivery))
           handler = @registry.resolve_handler(definition(delivery, context))
           raise HandlerNotFound, "No handler found for #{delivery.callable}" unless handler
 
@@ -80,11 +82,11 @@ module TaskerCore
           end
         end
 
-        def complete(delivery, frame)
-          return unless @ledger.complete(delivery, frame)
-
-          @logs.flush unless @logs.settled?
-          @outbox.put(frame)
+        def heartbeat(delivery)
+          lambda do |progress|
+            delivery.progress = progress
+            @clerk.progress
+          end
         end
 
         # Read by TaskerCore::Logger, and by handlers that look for the contract's names.

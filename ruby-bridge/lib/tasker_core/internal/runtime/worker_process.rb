@@ -3,8 +3,9 @@
 module TaskerCore
   module Internal
     module Runtime
-      # A handler process from `hello` to its exit: builds the parts, then waits on the main thread for the host or
-      # a signal to end it.
+      # One connection to a host, from `hello` to `bye`: builds the parts, then waits for the host or a signal to end
+      # it. `run` serves on the calling thread and owns the process; `start` and `serve` are for programs that have more
+      # to do ({Worker::Bootstrap}).
       class WorkerProcess
         # From the end of the channel to the end of the process; handlers are cancelled at once.
         CLOSED_GRACE_SECONDS = 4
@@ -14,9 +15,26 @@ module TaskerCore
         PONG_WAIT_SECONDS = 1
 
         # @param io [IO] the channel
+        # @return [Ledger] what runs; nil before {#start}
+        attr_reader :ledger
+        # @return [PolledSteps, nil] in place of the threads, when made with `polled: true`
+        attr_reader :steps
+        # @return [Counts]
+        attr_reader :counts
+        # @return [String, nil] name of the connection, given by the host
+        attr_reader :connection_id
+
         # @param handlers [Array<Hash>] body of `hello`
-        def initialize(io, pool:, slots:, handlers:, registry: Registry::HandlerRegistry.instance)
+        # @param token [String, nil] of the host that is joined
+        # @param polled [Boolean] steps wait for {PolledSteps#poll} instead of being run by threads
+        # @param owns_process [Boolean] the process ends with the connection, even if handlers do not stop
+        def initialize(io, pool:, slots:, handlers:, registry: Registry::HandlerRegistry.instance, token: nil, polled: false,
+                       owns_process: true)
           @io = io
+          @token = token
+          @polled = polled
+          @owns_process = owns_process
+          @counts = Counts.new
           @pool_name = pool
           @slots = slots
           @handlers = handlers
@@ -27,15 +45,50 @@ module TaskerCore
         # Serves until the host or a signal ends it.
         # @return [Integer] exit code
         def run
-          reader = ChannelReader.new(@io, max_frame: Protocol::Handshake::MAX_FRAME)
-          agreement = Greeter.new(@io, reader, pool: @pool_name, slots: @slots, handlers: @handlers).greet
-          build(reader, agreement)
-          trap_signals
-          @inbox.start(agreement.early_messages)
+          start { trap_signals }
           serve
+        end
+
+        # Shakes hands and begins to take steps.
+        # @yield before the first step is taken
+        # @return [self]
+        def start
+          reader = ChannelReader.new(@io, max_frame: Protocol::Handshake::MAX_FRAME)
+          agreement = Greeter.new(@io, reader, pool: @pool_name, slots: @slots, handlers: @handlers, token: @token).greet
+          @connection_id = agreement.connection_id
+          build(reader, agreement)
+          yield if block_given?
+          @inbox.start(agreement.early_messages)
+          self
+        end
+
+        # Waits until the host, {#stop} or a signal ends the connection.
+        # @return [Integer] exit code
+        def serve
+          loop do
+            event, *details = @control.pop
+            case event
+            when :drain then return drain(details[0], details[1])
+            when :signal then return drain_by_signal(details[0], *details[1])
+            when :bye, :channel_closed then return leave(0)
+            when :broken then return give_up(*details)
+            end
+          end
         ensure
           LogOutput.sink = nil
+          @ended = true
         end
+
+        # Asks for a drain of its own: {#serve} returns when what runs is finished. Safe in a signal handler.
+        # @param grace_ms [Integer] how long running steps may take
+        def stop(reason, grace_ms: DRAIN_GRACE_MS) = @control << [:signal, reason, grace_ms]
+
+        # @return [Boolean] connected, and not yet over
+        def running? = !@ledger.nil? && !@ended
+
+        # Sends a message of the running step, before its terminal message.
+        # @return [void]
+        def send_message(header, body = nil) = @outbox.put(Protocol::Frame.encode(header, body))
 
         private
 
@@ -44,15 +97,24 @@ module TaskerCore
           @outbox = Outbox.new(@io, on_lost: ->(_error) { @control << [:channel_closed] })
           @clerk = Clerk.new(@outbox, @ledger)
           @logs = LogRing.new(@outbox, on_first: @clerk.method(:logs_waiting))
-          runner = StepRunner.new(registry: @registry, ledger: @ledger, outbox: @outbox, logs: @logs,
-                                  max_frame: agreement.max_frame)
-          queue = WorkQueue.new
-          @pool = WorkerPool.new(@slots, runner, queue)
+          completions = Completions.new(ledger: @ledger, outbox: @outbox, logs: @logs, counts: @counts)
+          frames = CompletionFrames.new(agreement.max_frame)
+          queue = consumer(completions, frames)
           @inbox = Inbox.new(reader: reader, ledger: @ledger, queue: queue, clerk: @clerk, control: @control)
           LogOutput.sink = @logs.method(:push)
           ForkGuard.install { leave_channel }
           @clerk.start(@logs)
           @pool.start
+        end
+
+        # Who takes the steps, and the queue between it and the reader.
+        def consumer(completions, frames)
+          return (@pool = @steps = PolledSteps.new(completions, frames)) if @polled
+
+          runner = StepRunner.new(registry: @registry, completions: completions, frames: frames, clerk: @clerk)
+          queue = WorkQueue.new
+          @pool = WorkerPool.new(@slots, runner, queue)
+          queue
         end
 
         # A queue is the one thing a signal handler may use; the main thread does the rest.
@@ -81,25 +143,13 @@ module TaskerCore
           %w[TERM INT].each { |signal| Signal.trap(signal, 'DEFAULT') }
         end
 
-        def serve
-          loop do
-            event, *details = @control.pop
-            case event
-            when :drain then return drain(details[0], details[1])
-            when :signal then return drain_by_signal(details[0])
-            when :bye, :channel_closed then return leave(0)
-            when :broken then return give_up(*details)
-            end
-          end
-        end
-
         # The pong comes after every step that the host sent before it had read `drain`.
-        def drain_by_signal(signal)
-          send_message('type' => 'drain', 'grace_ms' => DRAIN_GRACE_MS, 'reason' => signal)
+        def drain_by_signal(signal, grace_ms = DRAIN_GRACE_MS)
+          send_message('type' => 'drain', 'grace_ms' => grace_ms, 'reason' => signal)
           pause
           send_message('type' => 'ping', 'n' => 0)
           @ledger.wait_until_pong(Clock.now + PONG_WAIT_SECONDS)
-          drain(DRAIN_GRACE_MS, signal)
+          drain(grace_ms, signal)
         end
 
         def drain(grace_ms, reason)
@@ -123,18 +173,17 @@ module TaskerCore
         # process when that and the application's at_exit hooks together take too long; nothing else ends it.
         def leave(code)
           limit = Clock.now + CLOSED_GRACE_SECONDS
-          Thread.new { sleep(EXIT_LIMIT_SECONDS) and exit!(code) }
+          Thread.new { sleep(EXIT_LIMIT_SECONDS) and exit!(code) } if @owns_process
           @ledger.cancel_all('shutdown')
           @pool.stop
           @ledger.wait_until_idle(limit, even_when_closed: true)
           @clerk.stop
           @outbox.close
+          @io.close unless @owns_process
           code
         end
 
         def pause = send_message('type' => 'ready', 'pools' => {@pool_name => 0})
-
-        def send_message(header) = @outbox.put(Protocol::Frame.encode(header))
       end
     end
   end
