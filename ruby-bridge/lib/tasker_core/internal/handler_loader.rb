@@ -7,6 +7,9 @@ module TaskerCore
       # Used when a folder has any such file; otherwise every Ruby file in it is loaded.
       PATTERNS = ['examples/**/*_handler.rb', 'dsl_examples/**/*.rb', 'examples/**/*_subscriber.rb'].freeze
 
+      LIBRARY = File.expand_path('../..', __dir__)
+      private_constant :LIBRARY
+
       # @return [Array<String>] files that raised, and were skipped
       attr_reader :skipped
 
@@ -59,9 +62,17 @@ module TaskerCore
 
       def handler_class?(klass)
         name = klass_name(klass)
-        return false if name.nil? || @classes_before.include?(klass) || klass.singleton_class?
+        return false if name.nil? || @classes_before.include?(klass) || klass.singleton_class? || ours?(name)
 
         (klass < StepHandler::Base || name.end_with?('Handler')) && klass.public_method_defined?(:call)
+      end
+
+      # A handler file may be the first to load `tasker`, whose base class is nobody's handler.
+      def ours?(name)
+        file, = Object.const_source_location(name)
+        !file.nil? && file.start_with?(LIBRARY)
+      rescue NameError
+        false
       end
 
       # Some classes answer `name` with something else.

@@ -18,7 +18,9 @@ module TaskerCore
         def attribute_names = attributes_with_defaults.keys
 
         # @api private
-        def attributes_with_defaults = @attributes_with_defaults ||= {}
+        def attributes_with_defaults
+          @attributes_with_defaults ||= superclass.respond_to?(:attributes_with_defaults) ? superclass.attributes_with_defaults.dup : {}
+        end
       end
 
       def self.included(base)
