@@ -28,6 +28,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
+          // Tests that run side by side wait for leases, not for the processor.
+          maxConcurrency: 6,
         },
       },
     ],

@@ -401,14 +401,15 @@ function maintenanceSettings(config: Config): MaintenanceSettings {
 function workerSettings(config: Config): WorkerSettings {
   const { handler_dispatch, ffi_dispatch } = config.worker.mpsc_channels;
   const mode = config.worker.event_systems.worker.deployment_mode;
+  const { timing } = config.orchestration.event_systems.task_readiness;
   return {
     batchSize: config.pump.batch_size,
     pollIntervalMs: config.pump.poll_interval_ms,
     idleAfterMs: config.pump.idle_after_ms,
     timerLimit: config.pump.batch_size,
+    // Twice per lease: what waits for a retry is not found later than what a dead host was running.
     timerPollMs:
-      config.orchestration.event_systems.task_readiness.timing.fallback_polling_interval_seconds *
-      1000,
+      Math.min(timing.fallback_polling_interval_seconds, config.lease.lease_seconds / 2) * 1000,
     leaseMs: config.lease.lease_seconds * 1000,
     maxDeaths: config.lease.max_deaths,
     checkpointHistoryLimit: config.pump.checkpoint_history_limit,
