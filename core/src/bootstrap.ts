@@ -411,6 +411,7 @@ function workerSettings(config: Config): WorkerSettings {
     timerPollMs:
       Math.min(timing.fallback_polling_interval_seconds, config.lease.lease_seconds / 2) * 1000,
     leaseMs: config.lease.lease_seconds * 1000,
+    hasLeaseGuard: config.lease.guard_thread,
     maxDeaths: config.lease.max_deaths,
     checkpointHistoryLimit: config.pump.checkpoint_history_limit,
     handlerWaitMs: config.lease.handler_wait_seconds * 1000,

@@ -22,11 +22,16 @@ export interface CliProcess {
   readonly result: Promise<CliResult>;
 }
 
+export interface CliStartOptions {
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A folder with files, and the command line run in it on a database. */
 export interface CliProject {
   readonly directory: string;
   write(files: Readonly<Record<string, string>>): Promise<void>;
-  start(args: readonly string[], options?: { readonly stdin?: string }): CliProcess;
+  start(args: readonly string[], options?: CliStartOptions): CliProcess;
   run(args: readonly string[], options?: { readonly stdin?: string }): Promise<CliResult>;
   remove(): Promise<void>;
 }
@@ -35,13 +40,13 @@ export interface CliProject {
 export async function createCliProject(databaseUrl: () => string): Promise<CliProject> {
   const directory = await mkdtemp(join(tmpdir(), "tasker-cli-"));
   const running = new Set<ChildProcess>();
-  const start: CliProject["start"] = (args, { stdin = "" } = {}) => {
+  const start: CliProject["start"] = (args, { stdin = "", env = {} } = {}) => {
     const child = spawn(
       process.execPath,
       ["--conditions=@tasker-core/source", "--import", TSX, MAIN, ...args],
       {
         cwd: directory,
-        env: environment(databaseUrl()),
+        env: { ...environment(databaseUrl()), ...env },
       },
     );
     running.add(child);

@@ -112,6 +112,8 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   const config = defaultConfig();
   config.lease.lease_seconds = 2;
   config.lease.handler_wait_seconds = 0;
+  // A thread that loads sources costs a good part of a second of CPU; its own test has it.
+  config.lease.guard_thread = false;
   config.common.backoff.jitter_enabled = false;
   options.configure?.(config);
   const registry = new HandlerRegistry();

@@ -67,7 +67,7 @@ export class Dispatcher {
     }
     const channel = pools.poolOf(delivery.callable)?.channel;
     if (channel?.offer(delivery) === true) {
-      ledger.delivered(claim.stepId, claim.token, delivery.deliveryId, channel);
+      ledger.delivered(claim.stepId, claim.token, delivery, channel);
       this.#deps.lifecycle.stepClaimed(delivery);
       return;
     }

@@ -2,6 +2,7 @@ import { type HeldStep, renewLeases } from "../db/functions/index.js";
 import type { PumpLink } from "../db/index.js";
 import { delay } from "../lib/delay.js";
 import type { Logger } from "../observability/index.js";
+import { type SharedHoldings, sharedNowMs } from "./lease-guard/index.js";
 import type { Ledger } from "./ledger.js";
 
 export interface LeaseKeeperOptions {
@@ -10,6 +11,8 @@ export interface LeaseKeeperOptions {
   readonly workerId: number;
   readonly leaseMs: number;
   readonly logger: Logger;
+  /** Where the lease guard sees that this one is at work. */
+  readonly holdings: SharedHoldings | null;
 }
 
 const STEPS_PER_CALL = 500;
@@ -26,6 +29,7 @@ export class LeaseKeeper {
   }
 
   async start(): Promise<void> {
+    this.#seen();
     this.#running = this.#run();
   }
 
@@ -41,11 +45,17 @@ export class LeaseKeeper {
       if (signal.aborted) return;
       try {
         await this.#renew();
+        this.#seen();
       } catch (error) {
         if (signal.aborted) return;
         this.#options.logger.error({ err: error }, "leases could not be renewed");
       }
     }
+  }
+
+  #seen(): void {
+    const { holdings } = this.#options;
+    if (holdings !== null) holdings.renewedAtMs = sharedNowMs();
   }
 
   async #renew(): Promise<void> {

@@ -1,5 +1,6 @@
-import type { FfiDispatchChannel } from "../channels/index.js";
+import type { FfiDispatchChannel, StepDelivery } from "../channels/index.js";
 import type { HeldStep } from "../db/functions/index.js";
+import type { SharedHoldings } from "./lease-guard/index.js";
 
 /** Why a step is no longer this host's. */
 export type TakenAway = "lease_lost" | "task_cancelled";
@@ -14,13 +15,26 @@ interface Entry {
 /** What is leased to this host, from the claim until the database has decided on the result. */
 export class Ledger {
   readonly #entries = new Map<bigint, Entry>();
+  /** The same for the lease guard's thread, which reads it when this one stands still. */
+  readonly #shared: SharedHoldings | null;
+
+  constructor(shared: SharedHoldings | null = null) {
+    this.#shared = shared;
+  }
 
   add(stepId: bigint, token: number): void {
     this.#entries.set(stepId, { token });
+    this.#shared?.keep(stepId, token, null);
   }
 
   /** The step has been put into a channel as this delivery. */
-  delivered(stepId: bigint, token: number, deliveryId: string, channel: FfiDispatchChannel): void {
+  delivered(
+    stepId: bigint,
+    token: number,
+    { deliveryId, timeoutMs }: Pick<StepDelivery, "deliveryId" | "timeoutMs">,
+    channel: FfiDispatchChannel,
+  ): void {
+    this.#shared?.keep(stepId, token, timeoutMs);
     const earlier = this.#entries.get(stepId);
     this.#entries.set(stepId, { token, delivery: { deliveryId, channel } });
     if (earlier?.token === token && earlier.takenAway !== undefined) {
@@ -30,7 +44,7 @@ export class Ledger {
 
   /** Forgets a step, unless a newer lease on it was taken meanwhile. */
   remove(stepId: bigint, token: number): void {
-    if (this.#entries.get(stepId)?.token === token) this.#entries.delete(stepId);
+    if (this.#entries.get(stepId)?.token === token) this.#delete(stepId);
   }
 
   /**
@@ -44,8 +58,13 @@ export class Ledger {
       this.#entries.set(stepId, { token: entry.token, takenAway: reason });
       return;
     }
-    this.#entries.delete(stepId);
+    this.#delete(stepId);
     entry.delivery.channel.cancel(entry.delivery.deliveryId, reason);
+  }
+
+  #delete(stepId: bigint): void {
+    this.#entries.delete(stepId);
+    this.#shared?.drop(stepId);
   }
 
   get size(): number {

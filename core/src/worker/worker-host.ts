@@ -19,6 +19,7 @@ import { Dispatcher } from "./dispatcher.js";
 import type { EventPublisher } from "./event-publisher.js";
 import { JoinedPools } from "./joined-pools.js";
 import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
+import { LeaseGuard, SharedHoldings } from "./lease-guard/index.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { Ledger, type TakenAway } from "./ledger.js";
 import { PoolSet } from "./pool-set.js";
@@ -28,6 +29,7 @@ import { type PumpMode, type PumpSettings, StepPump } from "./step-pump.js";
 import { TaskCache } from "./task-cache.js";
 
 export interface WorkerSettings extends PumpSettings {
+  readonly hasLeaseGuard: boolean;
   readonly handlerTimeoutMs: number;
   readonly completionTimeoutMs: number;
   readonly completionBufferSize: number;
@@ -44,6 +46,9 @@ export interface WorkerSettings extends PumpSettings {
   /** False under the compatibility profile: a result that does not match its schema is only warned about. */
   readonly enforceResultSchemas: boolean;
 }
+
+/** Steps that the lease guard can keep at once; a place costs 24 bytes. */
+const GUARDED_STEPS = 16_384;
 
 /** What the configuration says about processes that join; the rest of the door is the worker's. */
 export type JoinOptions = Pick<
@@ -92,7 +97,10 @@ export class WorkerHost {
   readonly pools: PoolSet;
   readonly languages: readonly LanguagePool[];
   readonly cache: TaskCache;
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
+  /** Only where handlers run in this process: others cannot stop its event loop. */
+  readonly #shared: SharedArrayBuffer | null;
+  readonly #holdings: SharedHoldings | null;
   readonly link: PumpLink;
   readonly #leaseLink: PumpLink;
   readonly #options: WorkerHostOptions;
@@ -101,6 +109,7 @@ export class WorkerHost {
   #workerId = 0;
   #pump: StepPump | undefined;
   #keeper: LeaseKeeper | undefined;
+  #guard: LeaseGuard | undefined;
   #listener: WakeListener | undefined;
   #door: JoinDoor | undefined;
   #joined: JoinedPools | undefined;
@@ -122,6 +131,11 @@ export class WorkerHost {
       workerName: this.workerName,
     });
     this.pools = new PoolSet(this.languages, settings);
+    const isGuarded = options.typescript !== null && settings.hasLeaseGuard;
+    this.#shared = isGuarded ? SharedHoldings.allocate(GUARDED_STEPS) : null;
+    this.#holdings =
+      this.#shared === null ? null : new SharedHoldings(this.#shared, settings.completionTimeoutMs);
+    this.ledger = new Ledger(this.#holdings);
     this.#routes = new CallableRoutes({
       pools: this.pools,
       routes: settings.routes,
@@ -210,9 +224,11 @@ export class WorkerHost {
       workerId: this.#workerId,
       leaseMs: settings.leaseMs,
       logger,
+      holdings: this.#holdings,
     });
     await this.#pump.start();
     await this.#keeper.start();
+    await this.#startGuard();
     if (settings.isListening) {
       this.#listener = new WakeListener({
         url,
@@ -248,6 +264,7 @@ export class WorkerHost {
     ]);
     await this.#pump?.stop();
     await this.#keeper?.stop();
+    await this.#guard?.stop();
     await this.#listener?.stop();
     this.#completions.close();
     if (this.#workerId !== 0) {
@@ -311,6 +328,19 @@ export class WorkerHost {
     const registered = await registerWorker(this.#options.pool, identity, callables);
     this.#workerId = registered.workerId;
     return registered.callableIds;
+  }
+
+  async #startGuard(): Promise<void> {
+    if (this.#shared === null) return;
+    const { url, settings, logger } = this.#options;
+    this.#guard = new LeaseGuard({
+      buffer: this.#shared,
+      url,
+      workerId: this.#workerId,
+      leaseMs: settings.leaseMs,
+      logger,
+    });
+    await this.#guard.start();
   }
 
   #newDoor(options: JoinOptions): JoinDoor {

@@ -77,7 +77,7 @@ export class YieldWriter {
       ledger.add(delivery.stepId, claim.token);
       // Into the queue before the verdict is told: the slot that this frees is then the step's own again.
       const hasResumed = channel?.resume(delivery.deliveryId, next) === true;
-      if (hasResumed) ledger.delivered(delivery.stepId, claim.token, next.deliveryId, channel);
+      if (hasResumed) ledger.delivered(delivery.stepId, claim.token, next, channel);
       settled("committed");
       return hasResumed ? [] : [givenBack(each, next)];
     });

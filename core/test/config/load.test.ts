@@ -54,7 +54,12 @@ describe("without files", () => {
     expect(config.orchestration.web.bind_address).toBe("127.0.0.1:8080");
     expect(config.worker.web.bind_address).toBe("127.0.0.1:8081");
     expect(config.common.database.url.isEmpty).toBe(true);
-    expect(config.lease).toEqual({ lease_seconds: 10, max_deaths: 3, handler_wait_seconds: 15 });
+    expect(config.lease).toEqual({
+      lease_seconds: 10,
+      guard_thread: true,
+      max_deaths: 3,
+      handler_wait_seconds: 15,
+    });
   });
 
   it("variables stand in for the keys that follow them", () => {

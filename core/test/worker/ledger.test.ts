@@ -15,7 +15,7 @@ describe("Ledger.takeAway", () => {
     const asked: string[] = [];
     const ledger = new Ledger();
     ledger.add(1n, 5);
-    ledger.delivered(1n, 5, "d1", channelOf(asked));
+    ledger.delivered(1n, 5, { deliveryId: "d1", timeoutMs: 1000 }, channelOf(asked));
     ledger.takeAway(1n, "task_cancelled");
     ledger.takeAway(1n, "lease_lost");
     expect(asked).toEqual(["d1 task_cancelled"]);
@@ -27,7 +27,7 @@ describe("Ledger.takeAway", () => {
     const ledger = new Ledger();
     ledger.add(1n, 5);
     ledger.takeAway(1n, "lease_lost");
-    ledger.delivered(1n, 5, "d1", channelOf(asked));
+    ledger.delivered(1n, 5, { deliveryId: "d1", timeoutMs: 1000 }, channelOf(asked));
     expect(asked).toEqual(["d1 lease_lost"]);
     expect(ledger.size).toBe(0);
   });
@@ -38,7 +38,7 @@ describe("Ledger.takeAway", () => {
     ledger.add(1n, 5);
     ledger.takeAway(1n, "lease_lost");
     ledger.add(1n, 6);
-    ledger.delivered(1n, 6, "d2", channelOf(asked));
+    ledger.delivered(1n, 6, { deliveryId: "d2", timeoutMs: 1000 }, channelOf(asked));
     expect(asked).toEqual([]);
     expect(ledger.held()).toEqual([{ stepId: 1n, token: 6 }]);
   });

@@ -1,4 +1,4 @@
-import { choice, integer, table } from "./fields.js";
+import { choice, flag, integer, table } from "./fields.js";
 
 const MANY = 2_147_483_647;
 
@@ -15,6 +15,8 @@ export const engineTables = {
   lease: table({
     /** A step of a dead worker runs again at most this long after; renewed at a third. */
     lease_seconds: integer(1, 3600, 10),
+    /** A thread of its own keeps the leases while a TypeScript handler blocks the event loop. */
+    guard_thread: flag(true),
     /** Processes a step may take down before it is given up. */
     max_deaths: integer(1, 100, 3),
     /** How long a step waits for a worker that knows its callable; 0 fails it at once. */
