@@ -6,7 +6,8 @@
 --   task        task_id, status (the state the task has come to rest in)
 --   timer       due_in_ms until the next retry is due; no row when none is waiting
 --   queued      number of steps that were enqueued without being handed to the caller
---   scanned     number of messages that the queue scan read (a full scan means there is more)
+--   scanned     number of messages that the queue scan read (a full scan means there is more); attempts: the highest
+--               class (queue_id) that may have more, null when none has
 --   refused_event  step_id, status (why), number (place among the events of the call): a domain event left out
 create type tasker_core.tick_row as (
   kind text,

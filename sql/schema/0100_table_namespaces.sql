@@ -1,4 +1,5 @@
--- purpose: a namespace groups templates; each has one worker queue `worker_<name>_queue`.
+-- purpose: a namespace groups templates; each has a worker queue `worker_<name>_queue`, and one beside it
+--          for tasks of high and one for tasks of low priority (create_namespace_queues).
 create table tasker_core.namespaces (
   namespace_id integer generated always as identity primary key,
   namespace_uuid uuid not null,

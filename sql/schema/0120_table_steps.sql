@@ -3,7 +3,8 @@
 create table tasker_core.steps (
   step_id bigint primary key,
   template_step_id bigint not null,
-  namespace_id integer not null,
+  -- Where its message is: the queue of its namespace for the task's priority, see queue_id.
+  queue_id integer not null,
   callable_id integer not null,
   state tasker_core.step_state not null,
   pending_dependencies integer not null,

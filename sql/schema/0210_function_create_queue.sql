@@ -1,23 +1,25 @@
--- purpose: makes a namespace's worker queue and its own static functions: a function that names its table literally
---          has a cached plan, a dynamic statement would be planned on every call.
--- generated for namespace N:
+-- purpose: makes a queue of steps and its own static functions: a function that names its table literally has a cached
+--          plan, a dynamic statement would be planned on every call.
+-- generated for queue N (see queue_id):
 --   _queue_N_send(step ids, task uuids, correlation ids, callable ids, vt) -> message ids, in the order given
---   _queue_N_read(limit, callables)  visible messages for these callables, oldest first, locked; messages that others hold
---                              are skipped. A message without the header `callable` (sent by somebody else) is read by all
+--   _queue_N_read(limit, callables, after)  visible messages for these callables behind the message `after`, oldest
+--                              first, locked; messages that others hold are skipped. A message without the header
+--                              `callable` (sent by somebody else) is read by all
 --   _queue_N_orphans(limit, callables, before)  as read, but for callables other than these, enqueued before
 --   _queue_N_route(ids, callables)   gives messages their header
 --   _queue_N_delete(ids)       \ both skip messages that another transaction holds: whoever holds one is about to look
 --   _queue_N_set_vt(ids, vt)   / at the step row, which this transaction has locked, and will see what it says
+--   _queue_N_held()            messages that are leased
+--   _queue_N_missing(ids)      which of these messages there are not
 -- locks: messages only. The order message -> step -> task holds because nothing here waits for a message.
-create function tasker_core.create_queue(p_namespace_id integer, p_namespace text) returns text
+create function tasker_core.create_queue(p_queue_id integer, p_queue text) returns void
 language plpgsql set search_path to '' as $$
 declare
-  v_queue text := 'worker_' || p_namespace || '_queue';
-  v_table text := format('pgmq.%I', 'q_' || lower(v_queue));
+  v_table text := format('pgmq.%I', 'q_' || lower(p_queue));
   v_sequence text;
-  v_prefix text := 'tasker_core._queue_' || p_namespace_id;
+  v_prefix text := 'tasker_core._queue_' || p_queue_id;
 begin
-  perform pgmq.create(v_queue);
+  perform pgmq.create(p_queue);
   v_sequence := pg_get_serial_sequence(v_table, 'msg_id');
   execute format($fn$
     create or replace function %1$s_send(
@@ -36,18 +38,20 @@ begin
     end $body$
   $fn$, v_prefix, v_table, v_sequence);
   execute format($fn$
-    create or replace function %1$s_read(p_limit integer, p_callables integer[])
-    returns table (msg_id bigint, step_id bigint)
-    language plpgsql set search_path to '' as $body$
+    create or replace function %1$s_read(
+      p_limit integer, p_callables integer[], p_after bigint, out message_ids bigint[], out step_ids bigint[]
+    ) language plpgsql set search_path to '' as $body$
     begin
-      return query
-      select q.msg_id, tasker_core.step_id_in(q.message)
-      from %2$s q
-      where q.vt <= tasker.now()
-        and coalesce((q.headers ->> 'callable')::integer = any(p_callables), true)
-      order by q.msg_id
-      limit p_limit
-      for update skip locked;
+      select array_agg(x.msg_id), array_agg(tasker_core.step_id_in(x.message)) into message_ids, step_ids
+      from (
+        select q.msg_id, q.message
+        from %2$s q
+        where q.vt <= tasker.now() and q.msg_id > p_after
+          and coalesce((q.headers ->> 'callable')::integer = any(p_callables), true)
+        order by q.msg_id
+        limit p_limit
+        for update skip locked
+      ) x;
     end $body$
   $fn$, v_prefix, v_table);
   execute format($fn$
@@ -95,9 +99,15 @@ begin
     language plpgsql set search_path to '' as $body$
     begin
       return query
-      select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid)
+      select q.msg_id, tasker_core.step_id_in(q.message)
       from %2$s q where q.vt > tasker.now() and q.message ? 'step_uuid';
     end $body$
   $fn$, v_prefix, v_table);
-  return v_queue;
+  execute format($fn$
+    create or replace function %1$s_missing(p_ids bigint[]) returns bigint[]
+    language plpgsql set search_path to '' as $body$
+    begin
+      return array(select i from unnest(p_ids) i where not exists (select from %2$s q where q.msg_id = i));
+    end $body$
+  $fn$, v_prefix, v_table);
 end $$;

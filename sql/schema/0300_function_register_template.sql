@@ -24,7 +24,7 @@ begin
     insert into tasker_core.namespaces (namespace_uuid, name, created_at, updated_at)
     values (p_uuids[1], v_namespace, v_now, v_now)
     returning namespaces.namespace_id into v_namespace_id;
-    perform tasker_core.create_queue(v_namespace_id, v_namespace);
+    perform tasker_core.create_namespace_queues(v_namespace_id, v_namespace);
   end if;
 
   insert into tasker_core.named_tasks as t

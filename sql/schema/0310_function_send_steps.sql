@@ -1,17 +1,20 @@
 -- purpose: makes ready steps runnable. Up to p_free[pool] of them per pool are handed to the calling worker, already
---          leased; the rest become visible in the queue of their namespace. Every array is aligned with p_step_ids,
---          which is ascending; p_callables is ascending too and aligned with p_pools.
+--          leased; the rest become visible in their queues. Every array is aligned with p_step_ids, which is ascending;
+--          p_callables is ascending too and aligned with p_pools.
+-- Higher classes are handed over first. While steps of class p_waiting_class wait in queues, lower classes get at most a
+-- quarter of a pool's room. p_suspects (null: none): steps that have cost a process its life; only claim_steps hands those
+-- out, because it knows when to give one up.
 -- locks: none of its own; the caller holds the step rows. Messages are new rows.
 create function tasker_core._send_steps(
-  p_step_ids bigint[], p_namespace_ids integer[], p_callable_ids integer[], p_task_uuids uuid[],
+  p_step_ids bigint[], p_queue_ids integer[], p_callable_ids integer[], p_task_uuids uuid[],
   p_correlation_ids uuid[], p_was_waiting boolean, p_worker_id integer, p_callables integer[], p_pools integer[],
-  p_free integer[], p_lease interval, p_now timestamptz
+  p_free integer[], p_waiting_class integer, p_suspects boolean[], p_lease interval, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
   v_handed integer[];
   v_queued integer[];
-  v_namespace_id integer;
+  v_queue_id integer;
   v_group integer[];
   v_ids bigint[];
   v_messages bigint[];
@@ -22,19 +25,23 @@ begin
   from (
     select r.i,
       r.pool is not null
-        and row_number() over (partition by r.pool order by r.i) <= coalesce(p_free[r.pool], 0) as handed
+        and row_number() over (partition by r.pool order by r.class desc, r.i) <= coalesce(p_free[r.pool], 0)
+        and (r.class >= p_waiting_class or
+          row_number() over (partition by r.pool, r.class >= p_waiting_class order by r.class desc, r.i) * 4
+            <= p_free[r.pool] + 3) as handed
     from (
-      select i, case when p_callables[width_bucket(p_callable_ids[i], p_callables)] = p_callable_ids[i]
+      select i, p_queue_ids[i] & 3 as class, case when p_suspects[i] then null
+          when p_callables[width_bucket(p_callable_ids[i], p_callables)] = p_callable_ids[i]
         then p_pools[width_bucket(p_callable_ids[i], p_callables)] end as pool
       from generate_subscripts(p_step_ids, 1) i
     ) r
   ) x;
 
-  for v_namespace_id in select distinct n from unnest(p_namespace_ids) n order by n loop
-    v_group := array(select i from unnest(v_handed) i where p_namespace_ids[i] = v_namespace_id order by i);
+  for v_queue_id in select distinct n from unnest(p_queue_ids) n order by n loop
+    v_group := array(select i from unnest(v_handed) i where p_queue_ids[i] = v_queue_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_queue_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
         array(select p_correlation_ids[i] from unnest(v_group) i),
         array(select p_callable_ids[i] from unnest(v_group) i), v_until;
@@ -53,10 +60,10 @@ begin
       from unnest(v_ids) x(step_id);
     end if;
 
-    v_group := array(select i from unnest(v_queued) i where p_namespace_ids[i] = v_namespace_id order by i);
+    v_group := array(select i from unnest(v_queued) i where p_queue_ids[i] = v_queue_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_queue_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
         array(select p_correlation_ids[i] from unnest(v_group) i),
         array(select p_callable_ids[i] from unnest(v_group) i), p_now;

@@ -1,7 +1,8 @@
 -- purpose: sends steps out of rows that the caller has locked (p_steps): looks up their tasks' public ids.
 create function tasker_core._send_from(
   p_step_ids bigint[], p_steps tasker_core.steps[], p_was_waiting boolean, p_worker_id integer,
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_now timestamptz
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval,
+  p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -15,10 +16,11 @@ begin
   return query
   select (x.r).* from (
     select tasker_core._send_steps(
-      p_step_ids, array_agg(s.namespace_id order by s.step_id), array_agg(s.callable_id order by s.step_id),
+      p_step_ids, array_agg(s.queue_id order by s.step_id), array_agg(s.callable_id order by s.step_id),
       array_agg(v_uuids[width_bucket(s.step_id >> 20, v_tasks)] order by s.step_id),
       array_agg(v_correlations[width_bucket(s.step_id >> 20, v_tasks)] order by s.step_id),
-      p_was_waiting, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) as r
+      p_was_waiting, p_worker_id, p_callables, p_pools, p_free, p_waiting_class,
+      array_agg(s.deaths > 0 order by s.step_id), p_lease, p_now) as r
     from unnest(p_steps) s
     where p_step_ids[width_bucket(s.step_id, p_step_ids)] = s.step_id
   ) x;

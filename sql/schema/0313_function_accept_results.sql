@@ -7,9 +7,6 @@ create function tasker_core._accept_results(
   out accepted bigint[], out completed bigint[], out retrying bigint[], out retry_ms integer[], out failed bigint[]
 )
 language plpgsql set search_path to '' as $$
-declare
-  v_namespace_id integer;
-  v_messages bigint[];
 begin
   select coalesce(array_agg(x.step_id order by x.step_id), '{}'),
     coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 0), '{}'),
@@ -34,13 +31,8 @@ begin
   from generate_subscripts(p_step_ids, 1) i
   where accepted[width_bucket(p_step_ids[i], accepted)] = p_step_ids[i];
 
-  for v_namespace_id, v_messages in
-    select s.namespace_id, array_agg(s.message_id) from unnest(p_steps) s
-    where accepted[width_bucket(s.step_id, accepted)] = s.step_id and s.message_id is not null
-    group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_messages;
-  end loop;
+  perform tasker_core._delete_messages(array_agg(s.queue_id), array_agg(s.message_id)) from unnest(p_steps) s
+  where accepted[width_bucket(s.step_id, accepted)] = s.step_id;
 end $$;
 
 -- purpose: what became of each reported result, as `verdict` rows. The same token after the step moved on is answered

@@ -16,7 +16,7 @@ declare
   v_task_id bigint;
   v_base bigint;
   v_template bigint;
-  v_namespace_id integer;
+  v_queue_id integer;
   v_next integer;
   v_named bigint[] := '{}';
   v_created integer;
@@ -34,15 +34,15 @@ begin
   loop
     v_task_id := v_step_id >> 20;
     v_base := v_task_id << 20;
-    select s.template_step_id >> 20 << 20, s.namespace_id into v_template, v_namespace_id
+    select s.template_step_id >> 20 << 20, s.queue_id into v_template, v_queue_id
     from tasker_core.steps s where s.step_id = v_step_id;
     select t.next_ordinal into v_next from tasker_core.tasks t where t.task_id = v_task_id;
 
     -- find or create
     with made as (
-      insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+      insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
         max_attempts, retryable, created_at, updated_at)
-      select v_base + o.value::integer, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
+      select v_base + o.value::integer, ts.template_step_id, v_queue_id, ts.callable_id, 'pending', 0,
         ts.max_attempts, ts.retryable, p_now, p_now
       from json_array_elements_text(v_plan -> 'steps') o,
         lateral (select * from tasker_core.template_steps x where x.template_step_id = v_template + o.value::integer) ts
@@ -58,9 +58,9 @@ begin
     if found then
       raise exception 'a batch worker named % exists in this task already', v_taken_name using errcode = '22023';
     end if;
-    insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+    insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
       max_attempts, retryable, created_at, updated_at, name, inputs, failure_tolerated)
-    select v_base + v_next + w.n - 1, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
+    select v_base + v_next + w.n - 1, ts.template_step_id, v_queue_id, ts.callable_id, 'pending', 0,
       ts.max_attempts, ts.retryable, p_now, p_now, w.worker ->> 'name', w.worker -> 'inputs',
       (w.worker ->> 'tolerated')::boolean
     from json_array_elements(v_plan -> 'workers') with ordinality w(worker, n),

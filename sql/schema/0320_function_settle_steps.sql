@@ -7,7 +7,8 @@
 create function tasker_core._settle_steps(
   p_worker_id integer, p_steps tasker_core.steps[], p_completed bigint[], p_retrying bigint[], p_retry_ms integer[],
   p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_plans json, p_split boolean,
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer, p_now timestamptz
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval,
+  p_timer_limit integer, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -121,14 +122,14 @@ begin
   end if;
   if cardinality(v_ready) > 0 then
     return query select x.* from tasker_core._send_from(
-      v_ready, p_steps, false, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) x;
+      v_ready, p_steps, false, p_worker_id, p_callables, p_pools, p_free, p_waiting_class, p_lease, p_now) x;
   end if;
   if cardinality(v_ready_retries) > 0 then
     return query select x.* from tasker_core._send_from(
       v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools,
       tasker_core._free_after(p_free, p_callables, p_pools, array(
         select s.callable_id from unnest(p_steps) s where v_ready[width_bucket(s.step_id, v_ready)] = s.step_id)),
-      p_lease, p_now) x;
+      p_waiting_class, p_lease, p_now) x;
   end if;
 
   -- change: tasks -----------------------------------------------------------------------------------------------
@@ -169,7 +170,11 @@ begin
     n_pipeline = t.n_pipeline + v_d_pipeline[width_bucket(t.task_id, v_task_ids)],
     n_waiting_retry = t.n_waiting_retry + v_d_retrying[width_bucket(t.task_id, v_task_ids)],
     state = v_next[width_bucket(t.task_id, v_task_ids)],
-    state_since = case when t.state = v_next[width_bucket(t.task_id, v_task_ids)] then t.state_since else p_now end,
+    -- As logged below: another round ends with entering steps_in_process again.
+    state_since = case
+      when t.state = v_next[width_bucket(t.task_id, v_task_ids)] and t.state <> 'steps_in_process' then t.state_since
+      else p_now
+    end,
     completed_at = case when v_next[width_bucket(t.task_id, v_task_ids)] = 'complete' then p_now end
   where t.task_id = any(v_task_ids);
 

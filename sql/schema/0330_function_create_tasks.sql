@@ -7,7 +7,7 @@ create function tasker_core.create_tasks(
   p_worker_id integer, p_task_uuids uuid[], p_template_ids integer[], p_identity_hashes text[],
   p_correlation_ids uuid[], p_parent_correlation_ids uuid[], p_priorities integer[], p_initiators text[],
   p_source_systems text[], p_reasons text[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -68,11 +68,12 @@ begin
     continue when v_batch is null;
 
     insert into tasker_core.steps (
-      step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies, max_attempts, retryable,
+      step_id, template_step_id, queue_id, callable_id, state, pending_dependencies, max_attempts, retryable,
       created_at, updated_at)
-    select (b.task_id << 20) | (ts.template_step_id & 1048575), ts.template_step_id, v_template.namespace_id,
+    select (v_ids[p.i] << 20) | (ts.template_step_id & 1048575), ts.template_step_id,
+      tasker_core.queue_id(v_template.namespace_id, p_priorities[p.i]),
       ts.callable_id, 'pending', ts.pending_dependencies, ts.max_attempts, ts.retryable, v_now, v_now
-    from unnest(v_batch) b(task_id), tasker_core.template_steps ts
+    from unnest(v_positions) p(i), tasker_core.template_steps ts
     where ts.template_step_id >= v_template.template_id::bigint << 20
       and ts.template_step_id < (v_template.template_id + 1)::bigint << 20
       and ts.initial;
@@ -104,12 +105,13 @@ begin
       return query select (s.r).* from (
         select tasker_core._send_steps(
           array_agg((v_ids[p.i] << 20) | t.ordinal order by p.i, t.ordinal),
-          array_agg(v_template.namespace_id order by p.i, t.ordinal),
+          array_agg(tasker_core.queue_id(v_template.namespace_id, p_priorities[p.i]) order by p.i, t.ordinal),
           array_agg((select ts.callable_id from tasker_core.template_steps ts
             where ts.template_step_id = (v_template.template_id::bigint << 20) + t.ordinal) order by p.i, t.ordinal),
           array_agg(p_task_uuids[p.i] order by p.i, t.ordinal),
           array_agg(p_correlation_ids[p.i] order by p.i, t.ordinal),
-          false, p_worker_id, p_callables, p_pools, p_free, p_lease, v_now) as r
+          false, p_worker_id, p_callables, p_pools, p_free,
+          p_waiting_class, null, p_lease, v_now) as r
         from unnest(v_positions) p(i), unnest(v_roots) t(ordinal)
       ) s;
       p_free := tasker_core._free_after(p_free, p_callables, p_pools, array(

@@ -9,7 +9,7 @@
 create function tasker_core.tick(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer,
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval, p_timer_limit integer,
   p_plans json, p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
@@ -71,5 +71,6 @@ begin
 
   -- settle
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_completed, v_retrying, v_retry_ms,
-    v_failed, v_parents, v_children, v_due, p_plans, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
+    v_failed, v_parents, v_children, v_due, p_plans, false, p_callables, p_pools, p_free,
+    p_waiting_class, p_lease, p_timer_limit, v_now) x;
 end $$;

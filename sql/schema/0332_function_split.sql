@@ -1,3 +1,13 @@
+-- Tells the orchestrators that the results of these steps are stored.
+create function tasker_core._send_results(p_step_ids bigint[], p_now timestamptz) returns void
+language sql volatile set search_path to '' as $$
+  insert into pgmq.q_orchestration_step_results (enqueued_at, vt, message)
+  select p_now, p_now, jsonb_build_object('task_uuid', r.task_uuid,
+    'step_uuid', tasker_core.step_uuid(r.task_uuid, x.step_id), 'correlation_id', r.correlation_id)
+  from unnest(p_step_ids) x(step_id),
+    lateral (select q.task_uuid, q.correlation_id from tasker_core.task_requests q where q.task_id = x.step_id >> 20) r
+$$;
+
 -- purpose: split mode, worker side: stores a batch of results and hands the steps to the orchestrators through the
 --          queue orchestration_step_results. Parameters as in tick.
 -- locks: steps ascending; messages are new rows or skip locked.
@@ -40,11 +50,7 @@ begin
     select c, 'submit_success' from unnest(v_result.completed) c
     union all select f, 'submit_error' from unnest(v_failed) f
   ) x(step_id, move);
-  insert into pgmq.q_orchestration_step_results (enqueued_at, vt, message)
-  select v_now, v_now, jsonb_build_object('task_uuid', r.task_uuid,
-    'step_uuid', tasker_core.step_uuid(r.task_uuid, x.step_id), 'correlation_id', r.correlation_id)
-  from unnest(v_result.accepted) x(step_id),
-    lateral (select q.task_uuid, q.correlation_id from tasker_core.task_requests q where q.task_id = x.step_id >> 20) r;
+  perform tasker_core._send_results(v_result.accepted, v_now);
 end $$;
 
 -- purpose: split mode, orchestrator side: drains up to p_limit messages of orchestration_step_results and settles the
@@ -68,9 +74,9 @@ declare
   v_steps tasker_core.steps[];
   v_result record;
 begin
-  select array_agg(x.msg_id), array_agg(distinct x.step_id) into v_messages, v_ids
+  select array_agg(x.msg_id), array_agg(distinct x.step_id) filter (where x.step_id is not null) into v_messages, v_ids
   from (
-    select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) as step_id
+    select q.msg_id, tasker_core.step_id_in(q.message) as step_id
     from pgmq.q_orchestration_step_results q
     where q.vt <= v_now order by q.msg_id limit p_limit for update skip locked
   ) x;
@@ -124,7 +130,7 @@ begin
   delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
 
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
-    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', interval '0',
+    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', 0, interval '0',
     p_timer_limit, v_now) x;
   if v_messages is not null then
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,

@@ -32,7 +32,6 @@ declare
   v_until timestamptz := v_now + p_lease;
   v_steps tasker_core.steps[];
   v_ids bigint[];
-  v_group record;
 begin
   -- lock
   select array_agg(x.s) into v_steps
@@ -74,11 +73,6 @@ begin
     s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
   insert into tasker_core.step_log (step_id, at, move, worker_id)
   select v, v_now, 'checkpoint', p_worker_id from unnest(v_ids) v;
-  for v_group in
-    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
-    where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
-    using v_group.message_ids, v_until;
-  end loop;
+  perform tasker_core._show_messages(array_agg(s.queue_id), array_agg(s.message_id), v_until) from unnest(v_steps) s
+  where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id;
 end $$;

@@ -10,7 +10,6 @@ declare
   v_until timestamptz := v_now + p_lease;
   v_steps tasker_core.steps[];
   v_kept bigint[];
-  v_group record;
 begin
   update tasker_core.workers w set last_seen_at = v_now where w.worker_id = p_worker_id;
   select array_agg(x.s) into v_steps
@@ -20,13 +19,8 @@ begin
     where s.state = 'in_progress' and s.lease_token = p_tokens[width_bucket(s.step_id, p_step_ids)]
     order by s.step_id);
   update tasker_core.steps s set leased_until = v_until where s.step_id = any(v_kept);
-  for v_group in
-    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
-    where v_kept[width_bucket(s.step_id, v_kept)] = s.step_id group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
-    using v_group.message_ids, v_until;
-  end loop;
+  perform tasker_core._show_messages(array_agg(s.queue_id), array_agg(s.message_id), v_until) from unnest(v_steps) s
+  where v_kept[width_bucket(s.step_id, v_kept)] = s.step_id;
   return query select x from unnest(p_step_ids) x where not coalesce(v_kept[width_bucket(x, v_kept)] = x, false);
 end $$;
 
@@ -42,7 +36,6 @@ declare
   v_now timestamptz := tasker.now();
   v_steps tasker_core.steps[];
   v_ids bigint[];
-  v_group record;
 begin
   select array_agg(x.s) into v_steps
   from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
@@ -56,13 +49,8 @@ begin
     deaths = s.deaths + p_deaths[width_bucket(s.step_id, p_step_ids)],
     solo = s.solo or p_suspects[width_bucket(s.step_id, p_step_ids)], updated_at = v_now
   where s.step_id = any(v_ids);
-  for v_group in
-    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
-    where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
-    using v_group.message_ids, v_now;
-  end loop;
+  perform tasker_core._show_messages(array_agg(s.queue_id), array_agg(s.message_id), v_now) from unnest(v_steps) s
+  where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id;
   return cardinality(v_ids);
 end $$;
 
@@ -73,18 +61,20 @@ create function tasker_core.reconcile_worker(p_worker_id integer, p_held_step_id
 returns integer
 language plpgsql set search_path to '' as $$
 declare
-  v_namespace_id integer;
+  v_queue_id integer;
   v_ids bigint[];
   v_tokens integer[];
   v_released integer := 0;
 begin
-  for v_namespace_id in select n.namespace_id from tasker_core.namespaces n order by 1 loop
-    execute format('select array_agg(h.step_id order by h.step_id) from tasker_core._queue_%s_held() h', v_namespace_id)
+  for v_queue_id in
+    select n.namespace_id * 4 + c from tasker_core.namespaces n, generate_series(0, 2) c order by 1
+  loop
+    execute format('select array_agg(h.step_id order by h.step_id) from tasker_core._queue_%s_held() h', v_queue_id)
     into v_ids;
     continue when v_ids is null;
     select array_agg(s.step_id order by s.step_id), array_agg(s.lease_token order by s.step_id) into v_ids, v_tokens
     from tasker_core.steps s
-    where s.step_id = any(v_ids) and s.state = 'in_progress' and s.worker_id = p_worker_id
+    where s.step_id = any(v_ids) and s.state = 'in_progress' and s.worker_id = p_worker_id and s.queue_id = v_queue_id
       and not exists (select from generate_subscripts(p_held_step_ids, 1) i
         where p_held_step_ids[i] = s.step_id and p_held_tokens[i] = s.lease_token);
     if v_ids is not null then

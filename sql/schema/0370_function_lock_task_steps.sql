@@ -33,16 +33,8 @@ end $$;
 -- caller has locked, and clears it away itself.
 create function tasker_core._withdraw_steps(p_steps tasker_core.steps[]) returns void
 language plpgsql set search_path to '' as $$
-declare
-  v_namespace_id integer;
-  v_messages bigint[];
 begin
-  for v_namespace_id, v_messages in
-    select s.namespace_id, array_agg(s.message_id) from unnest(p_steps) s
-    where s.message_id is not null group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_messages;
-  end loop;
+  perform tasker_core._delete_messages(array_agg(s.queue_id), array_agg(s.message_id)) from unnest(p_steps) s;
   delete from tasker_core.step_timers t where t.step_id = any(array(
     select x.step_id from tasker_core.step_timers x
     where x.step_id = any(array(select s.step_id from unnest(p_steps) s)) for update skip locked));

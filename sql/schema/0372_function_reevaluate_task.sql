@@ -18,7 +18,7 @@ $$;
 -- purpose: brings a task to where it belongs after an operator has changed its steps: counters, and unless it is final,
 --          its state. Once no step is in error, everything that failures have kept back is sent: steps with nothing
 --          pending, and retries whose timer found the task blocked and was dropped.
--- p_state: the task's state after; p_queued: steps that were made visible in the queue of p_namespace_id.
+-- p_state: the task's state after; p_queued: steps that were made visible in their queue.
 -- locks: none of its own; the caller holds the task and all of its steps.
 create function tasker_core._reevaluate_task(
   p_worker_id integer, p_task_id bigint, p_now timestamptz,
@@ -44,11 +44,11 @@ begin
       and not exists (select from tasker_core.step_timers t where t.step_id = s.step_id);
     v_ids := array(select s.step_id from unnest(v_held_back) s where s.state = 'pending' order by 1);
     if cardinality(v_ids) > 0 then
-      perform 1 from tasker_core._send_from(v_ids, v_held_back, false, p_worker_id, '{}', '{}', '{}', interval '0', p_now);
+      perform 1 from tasker_core._send_from(v_ids, v_held_back, false, p_worker_id, '{}', '{}', '{}', 0, interval '0', p_now);
     end if;
     v_ids := array(select s.step_id from unnest(v_held_back) s where s.state = 'waiting_for_retry' order by 1);
     if cardinality(v_ids) > 0 then
-      perform 1 from tasker_core._send_from(v_ids, v_held_back, true, p_worker_id, '{}', '{}', '{}', interval '0', p_now);
+      perform 1 from tasker_core._send_from(v_ids, v_held_back, true, p_worker_id, '{}', '{}', '{}', 0, interval '0', p_now);
     end if;
     queued := cardinality(v_held_back);
     select * into v_counts from tasker_core._count_steps(p_task_id);
@@ -60,7 +60,9 @@ begin
   update tasker_core.tasks t set
     n_total = v_counts.total, n_complete = v_counts.complete, n_cancelled = v_counts.cancelled,
     n_error = v_counts.failed, n_pipeline = v_counts.pipeline, n_waiting_retry = v_counts.waiting_retry,
-    state = task_state, state_since = case when t.state = task_state then t.state_since else p_now end,
+    state = task_state,
+    state_since = case when t.state = task_state and not (task_state = 'steps_in_process' and queued > 0)
+      then t.state_since else p_now end,
     completed_at = case when task_state = 'complete' and t.state <> 'complete' then p_now else t.completed_at end
   where t.task_id = p_task_id;
   if task_state <> v_task.state or (task_state = 'steps_in_process' and queued > 0) then

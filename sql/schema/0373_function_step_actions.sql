@@ -49,7 +49,7 @@ begin
   if not found or (p_event = 'ResetForRetry' and v_from_task in ('complete', 'error', 'cancelled', 'resolved_manually'))
   then
     return query select case when v_to is null then 'step_refuses' else 'task_is_final' end, v_step.state,
-      null::tasker_core.step_state, v_from_task, v_from_task, 0, v_step.namespace_id, null::integer;
+      null::tasker_core.step_state, v_from_task, v_from_task, 0, v_step.queue_id >> 2, null::integer;
     return;
   end if;
 
@@ -117,7 +117,7 @@ begin
   if v_step.state = 'in_progress' then
     perform tasker_core._tell_workers('lease_lost', array[v_step.worker_id], array[p_step_id]);
   end if;
-  return query select 'done', v_step.state, v_to, v_from_task, v_task.task_state, v_task.queued, v_step.namespace_id,
+  return query select 'done', v_step.state, v_to, v_from_task, v_task.task_state, v_task.queued, v_step.queue_id >> 2,
     case when v_step.state = 'in_progress' then v_step.worker_id end;
 end $$;
 

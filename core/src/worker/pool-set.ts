@@ -1,5 +1,5 @@
 import type { FfiDispatchChannel } from "../channels/index.js";
-import type { Routes } from "../db/functions/index.js";
+import type { PriorityClass, Routes } from "../db/functions/index.js";
 
 const SMOOTHING = 0.05;
 
@@ -28,6 +28,7 @@ export class PoolSet {
   readonly #poolOfCallable = new Map<string, number>();
   #callableIds: number[] = [];
   #poolNumbers: number[] = [];
+  #waitingClass: PriorityClass = 0;
 
   constructor(pools: readonly WorkerPool[], options: PoolSetOptions) {
     this.#options = options;
@@ -98,7 +99,17 @@ export class PoolSet {
     free.forEach((count, i) => {
       this.#reserve(i, count);
     });
-    return { callableIds: this.#callableIds, pools: this.#poolNumbers, free };
+    return {
+      callableIds: this.#callableIds,
+      pools: this.#poolNumbers,
+      free,
+      waitingClass: this.#waitingClass,
+    };
+  }
+
+  /** A queue scan found this to be the highest class of which more steps may wait; null: none does. */
+  setWaitingClass(waitingClass: PriorityClass | null): void {
+    this.#waitingClass = waitingClass ?? 0;
   }
 
   giveBack(routes: Routes): void {

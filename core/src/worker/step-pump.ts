@@ -88,6 +88,7 @@ export class StepPump {
   readonly #yields: YieldWriter;
   #ticks = 0;
   #scans = 0;
+  #claimed = 0;
 
   constructor(deps: PumpDeps) {
     this.#deps = deps;
@@ -274,10 +275,13 @@ export class StepPump {
           namespaceIds,
           limit,
           routes,
+          turn: this.#claimed,
           leaseMs: settings.leaseMs,
           maxDeaths: settings.maxDeaths,
         }),
       );
+      this.#claimed += outcome.claims.length;
+      pools.setWaitingClass(outcome.waitingClass);
       // A full page that brought something: there is probably more.
       if (outcome.scanned >= limit && outcome.claims.length > 0) this.#isScanWanted = true;
       this.#apply(outcome, () => pools.giveBack(routes));

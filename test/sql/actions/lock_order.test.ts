@@ -108,9 +108,9 @@ test("steps that are made while an operator waits for the task make the call rep
     [taskId.toString()],
   );
   await ticker.query(
-    `insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+    `insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
        max_attempts, retryable, created_at, updated_at)
-     select step_id + 1, template_step_id, namespace_id, callable_id, state, pending_dependencies, max_attempts,
+     select step_id + 1, template_step_id, queue_id, callable_id, state, pending_dependencies, max_attempts,
        retryable, created_at, updated_at from tasker_core.steps where step_id = $1`,
     [((taskId << 20n) | 3n).toString()],
   );

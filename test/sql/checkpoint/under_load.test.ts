@@ -71,9 +71,9 @@ test("statistics from three rows, then big tables: a yield reads as few rows as 
 
   await database.pool.query(
     `with s as (
-       insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+       insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
          attempts, max_attempts, retryable, lease_token, processed_at, created_at, updated_at)
-       select (10000000 + n)::bigint << 20, 1 << 20, 1, 1, 'complete', 0, 1, 3, true, 1, now(), now(), now()
+       select (10000000 + n)::bigint << 20, 1 << 20, 5, 1, 'complete', 0, 1, 3, true, 1, now(), now(), now()
        from generate_series(1, ${GROWN}) n returning step_id
      )
      insert into tasker_core.step_checkpoints (step_id, stored_at, cursor, items_processed, history)

@@ -109,15 +109,19 @@ export class Model {
     for (const message of visible)
       if (newest.get(message.step) !== message) this.#withdraw(message.id);
 
-    let room = free;
+    const isLost = (step: ModelStep): boolean =>
+      step.state === "in_progress" && (step.leasedUntil ?? Number.POSITIVE_INFINITY) <= this.now;
+    // The oldest messages first.
+    const taken = [...newest]
+      .filter(([step]) => step.state === "enqueued" || isLost(step))
+      .sort(([, a], [, b]) => a.id - b.id)
+      .slice(0, free)
+      .map(([step]) => step);
     const claims: string[] = [];
     for (const [step, message] of [...newest].sort(([a], [b]) => order(a, b))) {
-      const isLost =
-        step.state === "in_progress" && (step.leasedUntil ?? Number.POSITIVE_INFINITY) <= this.now;
-      if (step.state === "enqueued" || isLost) {
-        if (room === 0) continue;
-        room -= 1;
-        if (isLost && step.hasHolder) {
+      if (step.state === "enqueued" || isLost(step)) {
+        if (!taken.includes(step)) continue;
+        if (step.state === "in_progress" && step.hasHolder) {
           step.deaths += 1;
           step.solo = true;
         } else {
@@ -276,8 +280,9 @@ export class Model {
 
   /** Up to `free` steps are handed out, the others become visible in the queue. */
   #send(steps: readonly ModelStep[], free: number): Sent {
-    const handed = steps.slice(0, free);
-    const queued = steps.slice(free);
+    // Only a claim knows when to give a step up that costs processes their lives.
+    const handed = steps.filter((step) => step.deaths === 0).slice(0, free);
+    const queued = steps.filter((step) => !handed.includes(step));
     const messages = new Map(
       handed.map((step) => [step, this.#addMessage(step, this.now + LEASE_MS)]),
     );

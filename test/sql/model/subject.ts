@@ -82,6 +82,7 @@ export class Subject {
           namespaceIds: [this.#host.namespaceId],
           limit: action.limit,
           routes: this.#host.routes(action.free),
+          turn: 0,
           leaseMs: LEASE_MS,
           maxDeaths: MAX_DEATHS,
         });

@@ -3,6 +3,7 @@ import {
   claimSteps,
   claimUnroutableSteps,
   createTasks,
+  type PriorityClass,
   registerTemplate,
   registerWorker,
   type StepReport,
@@ -38,6 +39,10 @@ export class SqlHost {
   workerId = 0;
   templateId = 0;
   namespaceId = 0;
+  /** Highest class known to wait in queues, see `Routes`. */
+  waitingClass: PriorityClass = 0;
+  /** Steps claimed so far. */
+  turn = 0;
   #callableIds: number[] = [];
 
   constructor(db: Queryable) {
@@ -100,14 +105,14 @@ export class SqlHost {
     this.#callableIds = [...registered.callableIds].sort((a, b) => a - b);
   }
 
-  async create(count: number, options: { free?: number; hashes?: string[] } = {}) {
+  async create(count: number, options: { free?: number; hashes?: string[]; priority?: number } = {}) {
     const tasks = Array.from({ length: count }, (_, i) => ({
       taskUuid: newUuid(),
       templateId: this.templateId,
       identityHash: options.hashes?.[i] ?? newUuid(),
       correlationId: newUuid(),
       parentCorrelationId: null,
-      priority: 0,
+      priority: options.priority ?? 0,
       initiator: "test",
       sourceSystem: "test",
       reason: "test",
@@ -158,14 +163,17 @@ export class SqlHost {
   async claim(
     options: { free?: number | readonly number[]; limit?: number; leaseMs?: number } = {},
   ) {
-    return await claimSteps(this.db, {
+    const outcome = await claimSteps(this.db, {
       workerId: this.workerId,
+      turn: this.turn,
       namespaceIds: [this.namespaceId],
       limit: options.limit ?? 100,
       routes: this.routes(options.free ?? 1000),
       leaseMs: options.leaseMs ?? 10_000,
       maxDeaths: 3,
     });
+    this.turn += outcome.claims.length;
+    return outcome;
   }
 
   async claimUnroutable(handlerWaitMs: number) {
@@ -199,6 +207,7 @@ export class SqlHost {
       callableIds: this.#callableIds,
       pools: this.#callableIds.map((_, i) => (typeof free === "number" ? 1 : i + 1)),
       free: typeof free === "number" ? [free] : free,
+      waitingClass: this.waitingClass,
     };
   }
 

@@ -108,9 +108,9 @@ async function grow(): Promise<void> {
        select task_id, gen_random_uuid(), 1, gen_random_uuid(), 0, now(), now(), 'x', 'x', 'x', '[]', '{}', task_id
        from t returning task_id
      ), s as (
-       insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+       insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
          attempts, max_attempts, retryable, lease_token, processed_at, created_at, updated_at)
-       select (task_id << 20) + o, 1 << 20, 1, 1, 'complete', 0, 1, 3, true, 1, now(), now(), now()
+       select (task_id << 20) + o, 1 << 20, 5, 1, 'complete', 0, 1, 3, true, 1, now(), now(), now()
        from t, generate_series(0, 3) o returning step_id
      )
      insert into tasker_core.step_results (step_id, token, recorded_at, worker_id, success, retryable, execution_ms, body)

@@ -8,11 +8,13 @@ export interface ClaimInput {
   /** Messages to look at per namespace. */
   readonly limit: number;
   readonly routes: Routes;
+  /** Steps claimed by this worker before: the turns of the priority classes go on from there. */
+  readonly turn: number;
   readonly leaseMs: number;
   readonly maxDeaths: number;
 }
 
-const CLAIM = `select * from tasker_core.claim_steps($1, $2, $3, $4, $5, $6, $7, $8)`;
+const CLAIM = `select * from tasker_core.claim_steps($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
 
 /** `tasker_core.claim_steps`: takes steps out of the namespaces' queues, expired and released leases included. */
 export async function claimSteps(db: Queryable, input: ClaimInput): Promise<TickOutcome> {
@@ -24,13 +26,14 @@ export async function claimSteps(db: Queryable, input: ClaimInput): Promise<Tick
       input.routes.callableIds,
       input.routes.pools,
       input.routes.free,
+      input.turn,
       interval(input.leaseMs),
       input.maxDeaths,
     ]),
   );
 }
 
-export type UnroutableInput = Omit<ClaimInput, "routes"> & { readonly handlerWaitMs: number };
+export type UnroutableInput = Omit<ClaimInput, "routes" | "turn"> & { readonly handlerWaitMs: number };
 
 const UNROUTABLE = `select * from tasker_core.claim_unroutable_steps($1, $2, $3, $4, $5, $6)`;
 

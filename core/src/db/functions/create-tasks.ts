@@ -19,7 +19,7 @@ export interface NewTask {
 }
 
 const CREATE = `select * from tasker_core.create_tasks(
-  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`;
+  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`;
 
 /** `tasker_core.create_tasks`: tasks with their steps, first steps sent, in one commit. Positions are indexes into `tasks`. */
 export async function createTasks(
@@ -47,6 +47,7 @@ export async function createTasks(
       routes.callableIds,
       routes.pools,
       routes.free,
+      routes.waitingClass,
       interval(leaseMs),
     ]),
   );

@@ -59,7 +59,7 @@ export {
   stopWorker,
   type WorkerIdentity,
 } from "./register.js";
-export type { Routes } from "./routes.js";
+export type { PriorityClass, Routes } from "./routes.js";
 export {
   processStepResults,
   type QueuedEvent,

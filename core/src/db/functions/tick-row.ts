@@ -1,4 +1,5 @@
 import type { QueryResult } from "../pool.js";
+import type { PriorityClass } from "./routes.js";
 
 /** A row of `tasker_core.tick_row` as the driver gives it. Which columns are set depends on `kind`. */
 interface TickRow {
@@ -58,6 +59,8 @@ export interface TickOutcome {
   queued: number;
   /** Messages that a queue scan looked at. */
   scanned: number;
+  /** The highest class of which a queue scan may have left steps behind; null when none, or without a scan. */
+  waitingClass: PriorityClass | null;
   /** Milliseconds until the next retry is due; null when none waits or nobody asked. */
   nextTimerMs: number | null;
 }
@@ -72,6 +75,7 @@ export function readTickRows(result: QueryResult<unknown>): TickOutcome {
     refusedEvents: [],
     queued: 0,
     scanned: 0,
+    waitingClass: null,
     nextTimerMs: null,
   };
   for (const row of result.rows as TickRow[]) addRow(outcome, row);
@@ -115,6 +119,9 @@ function addRow(outcome: TickOutcome, row: TickRow): void {
       return;
     case "scanned":
       outcome.scanned += Number(row.number);
+      if (row.attempts !== null && row.attempts >= (outcome.waitingClass ?? 0)) {
+        outcome.waitingClass = row.attempts as PriorityClass;
+      }
       return;
     case "timer":
       outcome.nextTimerMs = Number(row.number);

@@ -39,10 +39,10 @@ export interface TickInput {
   readonly timerLimit: number;
 }
 
-const TICK = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`;
+const TICK = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`;
 // A statement of its own: calls without events are as they would be if there were none.
 const TICK_WITH_EVENTS = `select * from tasker_core.tick($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-  $15, $16, $17)`;
+  $15, $16, $17, $18)`;
 
 /** `tasker_core.tick`: one turn of a fused host in one commit. */
 export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome> {
@@ -53,6 +53,7 @@ export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome
     routes.callableIds,
     routes.pools,
     routes.free,
+    routes.waitingClass,
     interval(input.leaseMs),
     input.timerLimit,
     plansOf(input.reports),
