@@ -395,6 +395,14 @@ function maintenanceSettings(config: Config): MaintenanceSettings {
             },
           }
         : null,
+    retention: config.retention.enabled
+      ? {
+          intervalMs: config.retention.interval_seconds * 1000,
+          ageMs: config.retention.finished_task_days * 86_400_000,
+          batchSize: config.retention.batch_size,
+          logSweepIntervalMs: config.retention.log_sweep_interval_minutes * 60_000,
+        }
+      : null,
   };
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import type { ClaimedStep } from "../../../core/src/db/functions/index.js";
 import {
   reconcileWorker,
   releaseSteps,
@@ -51,6 +52,40 @@ test("a step that kills its process again and again is handed out as poisoned", 
     verdicts.push((await owner.claim()).claims[0]?.verdict ?? "none");
   }
   expect(verdicts).toEqual(["claim", "claim", "poisoned"]);
+});
+
+test("a step that was given back with its last death is given up, whoever releases it and however it comes back", async () => {
+  const owner = await host("last_death");
+  const created = await owner.create(3);
+  await database.pool.query(
+    "update tasker_core.steps set deaths = 2, solo = true where step_id = any($1)",
+    [created.claims.map(({ stepId }) => stepId.toString())],
+  );
+  const [died, drained, failed] = created.claims as [ClaimedStep, ClaimedStep, ClaimedStep];
+  const given = { isSuspect: true, token: 1 };
+  await releaseSteps(database.pool, [
+    { ...given, stepId: died.stepId, isDeath: true },
+    { ...given, stepId: drained.stepId, isDeath: false },
+  ]);
+  // The third fails and is tried again: with deaths to its name it goes through the queue, not from hand to hand.
+  const retried = await owner.tick([failed], { verdict: 1 });
+  expect([retried.claims, (await owner.tick([], { timerLimit: 10 })).claims]).toEqual([[], []]);
+  await database.pool.query("update tasker_core.steps set deaths = 3 where step_id = $1", [
+    failed.stepId.toString(),
+  ]);
+  const again = await owner.claim();
+  expect(again.claims.map(({ stepId, verdict, deaths }) => [stepId, verdict, deaths])).toEqual([
+    [died.stepId, "poisoned", 3],
+    [drained.stepId, "claim", 2],
+    [failed.stepId, "poisoned", 3],
+  ]);
+  // A lost reply brings them back once more, still as poisoned.
+  expect(await reconcileWorker(database.pool, owner.workerId, [])).toBe(3);
+  expect((await owner.claim()).claims.map(({ verdict }) => verdict)).toEqual([
+    "poisoned",
+    "claim",
+    "poisoned",
+  ]);
 });
 
 test("a released step comes back at once, without an attempt; only a lonely death counts", async () => {

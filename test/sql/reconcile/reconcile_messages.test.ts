@@ -21,7 +21,11 @@ test("enqueued steps whose messages were purged can be claimed again", async () 
   const created = await host.create(3, { free: 0 });
   await purge("purged");
   expect((await host.claim()).claims).toEqual([]);
-  expect(await reconcileMessages(database.pool, 100, 0n)).toEqual({ repaired: 3, nextAfter: 0n });
+  expect(await reconcileMessages(database.pool, 100, 0n)).toEqual({
+    steps: 3,
+    results: 0,
+    nextAfter: 0n,
+  });
   const claimed = await host.claim();
   expect(claimed.claims).toHaveLength(3);
   const { rested } = await host.finish({ ...created, claims: claimed.claims });
@@ -32,12 +36,12 @@ test("a step whose worker and message are both gone is taken over", async () => 
   const host = await hostIn("expired");
   const created = await host.create(1);
   await purge("expired");
-  expect((await reconcileMessages(database.pool, 100, 0n)).repaired).toBe(0);
+  expect((await reconcileMessages(database.pool, 100, 0n)).steps).toBe(0);
   await database.pool.query(
     "update tasker_core.steps set leased_until = now() - interval '1 second' where step_id = $1",
     [created.claims[0]?.stepId.toString()],
   );
-  expect((await reconcileMessages(database.pool, 100, 0n)).repaired).toBe(1);
+  expect((await reconcileMessages(database.pool, 100, 0n)).steps).toBe(1);
   const again = await host.claim();
   expect(again.claims).toMatchObject([{ attempts: 1, deaths: 1 }]);
   expect((await host.finish({ ...created, claims: again.claims })).rested).toHaveLength(1);
@@ -48,11 +52,11 @@ test("steps that have their messages are left alone, and a second round finds no
   await host.create(5, { free: 2 });
   const count = "select count(*) from pgmq.q_worker_sound_queue";
   const before = await database.pool.query(count);
-  expect((await reconcileMessages(database.pool, 100, 0n)).repaired).toBe(0);
+  expect((await reconcileMessages(database.pool, 100, 0n)).steps).toBe(0);
   expect((await database.pool.query(count)).rows).toEqual(before.rows);
   await purge("sound");
-  expect((await reconcileMessages(database.pool, 100, 0n)).repaired).toBe(3);
-  expect((await reconcileMessages(database.pool, 100, 0n)).repaired).toBe(0);
+  expect((await reconcileMessages(database.pool, 100, 0n)).steps).toBe(3);
+  expect((await reconcileMessages(database.pool, 100, 0n)).steps).toBe(0);
 });
 
 test("it looks at no more than asked, and goes on from there", async () => {
@@ -63,7 +67,7 @@ test("it looks at no more than asked, and goes on from there", async () => {
   const pages: number[] = [];
   do {
     const found = await reconcileMessages(database.pool, 10, after);
-    pages.push(found.repaired);
+    pages.push(found.steps);
     after = found.nextAfter;
   } while (after !== 0n);
   // Steps of other tests stand in the first pages.
@@ -84,6 +88,6 @@ test("a step that somebody holds is passed over", async () => {
     await other.query("commit");
     return outcome;
   });
-  expect(found.repaired).toBe(0);
-  expect((await reconcileMessages(database.pool, 100, 0n)).repaired).toBe(1);
+  expect(found.steps).toBe(0);
+  expect((await reconcileMessages(database.pool, 100, 0n)).steps).toBe(1);
 });

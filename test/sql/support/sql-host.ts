@@ -105,7 +105,10 @@ export class SqlHost {
     this.#callableIds = [...registered.callableIds].sort((a, b) => a - b);
   }
 
-  async create(count: number, options: { free?: number; hashes?: string[]; priority?: number } = {}) {
+  async create(
+    count: number,
+    options: { free?: number; hashes?: string[]; priority?: number } = {},
+  ) {
     const tasks = Array.from({ length: count }, (_, i) => ({
       taskUuid: newUuid(),
       templateId: this.templateId,
@@ -243,8 +246,21 @@ export async function assertIntegrity(db: Queryable): Promise<void> {
   const { rows: orphans } = await db.query(
     `select s.step_id from tasker_core.steps s
      where not exists (select from tasker_core.tasks t where t.task_id = s.step_id >> 20)
-     union all select r.step_id from tasker_core.step_results r
-     where not exists (select from tasker_core.steps s where s.step_id = r.step_id)`,
+     union all select x.step_id from (
+       select r.step_id from tasker_core.step_results r
+       union all select c.step_id from tasker_core.step_checkpoints c
+       union all select t.step_id from tasker_core.step_timers t
+       union all select e.from_id from tasker_core.step_edges e
+       union all select e.to_id from tasker_core.step_edges e) x(step_id)
+     where not exists (select from tasker_core.steps s where s.step_id = x.step_id)
+     union all select x.task_id from (
+       select r.task_id from tasker_core.task_requests r
+       union all select i.task_id from tasker_core.task_identities i
+       union all select d.task_id from tasker_core.tasks_dlq d
+       union all select a.task_id from tasker_core.operator_actions a) x(task_id)
+     where not exists (select from tasker_core.tasks t where t.task_id = x.task_id)
+     union all select t.task_id from tasker_core.tasks t
+     where not exists (select from tasker_core.task_requests r where r.task_id = t.task_id)`,
   );
   const { rows: breaks } = await db.query(
     `select * from (

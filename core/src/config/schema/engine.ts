@@ -35,10 +35,21 @@ export const engineTables = {
     max_prefetch_per_slot: integer(0, 1000, 16),
     /** Bytes of task contexts and of step results that a host keeps in memory, each. */
     cache_bytes: integer(1_048_576, MANY, 67_108_864),
-    /** Repairs steps that are enqueued without a message. */
+    /** Repairs steps whose message or timer was lost. */
     reconcile_interval_seconds: integer(1, 3600, 30),
     /** Entries of a step's checkpoint history to keep, the newest. */
     checkpoint_history_limit: integer(1, 100_000, 100),
+  }),
+  retention: table({
+    /** Finished tasks are deleted after a while, with all that belongs to them. */
+    enabled: flag(true),
+    /** Since the task became complete, error, cancelled or resolved_manually. */
+    finished_task_days: integer(1, 36_500, 30),
+    interval_seconds: integer(10, 86_400, 60),
+    /** Tasks per transaction. */
+    batch_size: integer(1, 10_000, 500),
+    /** How often the audit trail is read for rows of deleted tasks. */
+    log_sweep_interval_minutes: integer(1, 10_080, 60),
   }),
   logging: table({
     level: choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),

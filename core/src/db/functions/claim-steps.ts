@@ -33,7 +33,9 @@ export async function claimSteps(db: Queryable, input: ClaimInput): Promise<Tick
   );
 }
 
-export type UnroutableInput = Omit<ClaimInput, "routes" | "turn"> & { readonly handlerWaitMs: number };
+export type UnroutableInput = Omit<ClaimInput, "routes" | "turn"> & {
+  readonly handlerWaitMs: number;
+};
 
 const UNROUTABLE = `select * from tasker_core.claim_unroutable_steps($1, $2, $3, $4, $5, $6)`;
 

@@ -45,8 +45,11 @@ export {
 } from "./load.js";
 export {
   detectStaleTasks,
+  firstOpenTask,
   type ReconciledMessages,
+  type ReconciledTasks,
   reconcileMessages,
+  reconcileTasks,
   type StalenessLimits,
   type StalenessRound,
   type StaleTask,
@@ -59,6 +62,13 @@ export {
   stopWorker,
   type WorkerIdentity,
 } from "./register.js";
+export {
+  type DeletedTasks,
+  deleteArchivedMessages,
+  deleteFinishedTasks,
+  type SweptLog,
+  sweepLog,
+} from "./retention.js";
 export type { PriorityClass, Routes } from "./routes.js";
 export {
   processStepResults,

@@ -73,7 +73,10 @@ export async function detectStaleTasks(pool: Pool, round: StalenessRound): Promi
 }
 
 export interface ReconciledMessages {
-  readonly repaired: number;
+  /** Steps that waited for a worker. */
+  readonly steps: number;
+  /** Stored results that waited for an orchestrator. */
+  readonly results: number;
   /** Where to go on; 0 at the end, and while another host does the same. */
   readonly nextAfter: bigint;
 }
@@ -85,17 +88,59 @@ export async function reconcileMessages(
   after: bigint,
 ): Promise<ReconciledMessages> {
   const row = await asOnlyHost(pool, "reconcile", async (db) => {
-    const { rows } = await db.query<{ repaired: number; next_after: bigint }>(
-      "select repaired, next_after from tasker_core.reconcile_messages($1, $2)",
+    const { rows } = await db.query<{
+      repaired: number;
+      results_repaired: number;
+      next_after: bigint;
+    }>(
+      "select repaired, results_repaired, next_after from tasker_core.reconcile_messages($1, $2)",
       [limit, after.toString()],
     );
     return rows[0];
   });
-  return { repaired: row?.repaired ?? 0, nextAfter: row?.next_after ?? 0n };
+  return {
+    steps: row?.repaired ?? 0,
+    results: row?.results_repaired ?? 0,
+    nextAfter: row?.next_after ?? 0n,
+  };
+}
+
+export interface ReconciledTasks {
+  /** Retries that had lost their timer. */
+  readonly timers: number;
+  /** Steps that nobody had sent although everything before them was done. */
+  readonly steps: number;
+  /** As {@link ReconciledMessages}. */
+  readonly nextAfter: bigint;
+}
+
+/** `tasker_core.reconcile_tasks`: looks at up to `limit` open tasks behind the task `after`. */
+export async function reconcileTasks(
+  pool: Pool,
+  limit: number,
+  after: bigint,
+): Promise<ReconciledTasks> {
+  const row = await asOnlyHost(pool, "reconcile", async (db) => {
+    const { rows } = await db.query<{ timers: number; steps: number; next_after: bigint }>(
+      "select timers, steps, next_after from tasker_core.reconcile_tasks($1, $2)",
+      [limit, after.toString()],
+    );
+    return rows[0];
+  });
+  return { timers: row?.timers ?? 0, steps: row?.steps ?? 0, nextAfter: row?.next_after ?? 0n };
+}
+
+/** `tasker_core.first_open_task`: the first task from `from` on that is not final; null when all are. */
+export async function firstOpenTask(pool: Pool, from: bigint): Promise<bigint | null> {
+  const { rows } = await pool.query<{ task_id: bigint | null }>(
+    "select tasker_core.first_open_task($1) as task_id",
+    [from.toString()],
+  );
+  return rows[0]?.task_id ?? null;
 }
 
 /** One transaction, alone among all hosts; undefined, and nothing done, when another one is in it. */
-async function asOnlyHost<T>(
+export async function asOnlyHost<T>(
   pool: Pool,
   job: string,
   work: (db: Queryable) => Promise<T>,
