@@ -43,7 +43,8 @@ create type tasker_core.step_move as enum (
 --   task        task_id, status (the state the task has come to rest in)
 --   timer       due_in_ms until the next retry is due; no row when none is waiting
 --   queued      number of steps that were enqueued without being handed to the caller
---   scanned     number of messages that the queue scan read (a full scan means there is more)
+--   scanned     number of messages that the queue scan read (a full scan means there is more); attempts: the highest
+--               class (queue_id) that may have more, null when none has
 --   refused_event  step_id, status (why), number (place among the events of the call): a domain event left out
 create type tasker_core.tick_row as (
   kind text,
@@ -62,7 +63,8 @@ create type tasker_core.tick_row as (
 );
 
 -- 0100_table_namespaces.sql
--- purpose: a namespace groups templates; each has one worker queue `worker_<name>_queue`.
+-- purpose: a namespace groups templates; each has a worker queue `worker_<name>_queue`, and one beside it
+--          for tasks of high and one for tasks of low priority (create_namespace_queues).
 create table tasker_core.namespaces (
   namespace_id integer generated always as identity primary key,
   namespace_uuid uuid not null,
@@ -199,7 +201,8 @@ create table tasker_core.task_identities (
 create table tasker_core.steps (
   step_id bigint primary key,
   template_step_id bigint not null,
-  namespace_id integer not null,
+  -- Where its message is: the queue of its namespace for the task's priority, see queue_id.
+  queue_id integer not null,
   callable_id integer not null,
   state tasker_core.step_state not null,
   pending_dependencies integer not null,
@@ -700,27 +703,69 @@ as $$
   end::tasker_core.task_state
 $$;
 
+-- 0204_function_priority_classes.sql
+-- purpose: a priority above 0 is class 2 (hi), below 0 class 0 (lo), and 0 class 1 (normal). Every namespace has a queue
+--          per class; a queue's id says which: queue_id = namespace_id * 4 + class.
+create function tasker_core.queue_id(p_namespace_id integer, p_priority integer) returns integer
+language sql immutable parallel safe
+as $$ select p_namespace_id * 4 + 1 + sign(p_priority)::integer $$;
+
+create function tasker_core._queue_name(p_namespace text, p_queue_id integer) returns text
+language sql immutable parallel safe
+as $$ select 'worker_' || p_namespace || (array['_lo', '', '_hi'])[(p_queue_id & 3) + 1] || '_queue' $$;
+
+-- Claims go round in cycles of ten: hi hi normal hi normal hi hi normal hi lo, which is 6 : 3 : 1 over any ten in a row.
+
+-- How many of the p_count claims behind the first p_turn are p_class's. p_weights: of the classes 0, 1, 2 that share them
+-- ({1,3,6}; 0 for one that has nothing to claim, so that the others' cycle is shorter).
+create function tasker_core._class_share(p_class integer, p_count integer, p_turn bigint, p_weights integer[])
+returns integer
+language plpgsql immutable parallel safe set search_path to '' as $$
+declare
+  v_cycle integer := p_weights[1] + p_weights[2] + p_weights[3];
+  v_above integer := case p_class when 0 then p_weights[1] when 1 then p_weights[1] + p_weights[2] else v_cycle end;
+  v_below integer := v_above - p_weights[p_class + 1];
+  v_from bigint := p_turn % v_cycle;
+  v_to bigint := v_from + p_count;
+begin
+  return (v_to * v_above / v_cycle - v_from * v_above / v_cycle) - (v_to * v_below / v_cycle - v_from * v_below / v_cycle);
+end $$;
+
+-- Whose turn comes when: the place of the p_nth claim of a class behind the first p_turn claims.
+create function tasker_core._class_place(p_class integer, p_nth bigint, p_turn bigint) returns bigint
+language sql immutable parallel safe
+as $$
+  select case p_class
+    when 0 then 10 * n
+    when 1 then 10 * ((n - 1) / 3) + (array[3, 5, 8])[(n - 1) % 3 + 1]
+    else 10 * ((n - 1) / 6) + (array[1, 2, 4, 6, 7, 9])[(n - 1) % 6 + 1]
+  end
+  from (select p_nth + tasker_core._class_share(p_class, (p_turn % 10)::integer, 0, '{1,3,6}') as n) x
+$$;
+
 -- 0210_function_create_queue.sql
--- purpose: makes a namespace's worker queue and its own static functions: a function that names its table literally
---          has a cached plan, a dynamic statement would be planned on every call.
--- generated for namespace N:
+-- purpose: makes a queue of steps and its own static functions: a function that names its table literally has a cached
+--          plan, a dynamic statement would be planned on every call.
+-- generated for queue N (see queue_id):
 --   _queue_N_send(step ids, task uuids, correlation ids, callable ids, vt) -> message ids, in the order given
---   _queue_N_read(limit, callables)  visible messages for these callables, oldest first, locked; messages that others hold
---                              are skipped. A message without the header `callable` (sent by somebody else) is read by all
+--   _queue_N_read(limit, callables, after)  visible messages for these callables behind the message `after`, oldest
+--                              first, locked; messages that others hold are skipped. A message without the header
+--                              `callable` (sent by somebody else) is read by all
 --   _queue_N_orphans(limit, callables, before)  as read, but for callables other than these, enqueued before
 --   _queue_N_route(ids, callables)   gives messages their header
 --   _queue_N_delete(ids)       \ both skip messages that another transaction holds: whoever holds one is about to look
 --   _queue_N_set_vt(ids, vt)   / at the step row, which this transaction has locked, and will see what it says
+--   _queue_N_held()            messages that are leased
+--   _queue_N_missing(ids)      which of these messages there are not
 -- locks: messages only. The order message -> step -> task holds because nothing here waits for a message.
-create function tasker_core.create_queue(p_namespace_id integer, p_namespace text) returns text
+create function tasker_core.create_queue(p_queue_id integer, p_queue text) returns void
 language plpgsql set search_path to '' as $$
 declare
-  v_queue text := 'worker_' || p_namespace || '_queue';
-  v_table text := format('pgmq.%I', 'q_' || lower(v_queue));
+  v_table text := format('pgmq.%I', 'q_' || lower(p_queue));
   v_sequence text;
-  v_prefix text := 'tasker_core._queue_' || p_namespace_id;
+  v_prefix text := 'tasker_core._queue_' || p_queue_id;
 begin
-  perform pgmq.create(v_queue);
+  perform pgmq.create(p_queue);
   v_sequence := pg_get_serial_sequence(v_table, 'msg_id');
   execute format($fn$
     create or replace function %1$s_send(
@@ -739,18 +784,20 @@ begin
     end $body$
   $fn$, v_prefix, v_table, v_sequence);
   execute format($fn$
-    create or replace function %1$s_read(p_limit integer, p_callables integer[])
-    returns table (msg_id bigint, step_id bigint)
-    language plpgsql set search_path to '' as $body$
+    create or replace function %1$s_read(
+      p_limit integer, p_callables integer[], p_after bigint, out message_ids bigint[], out step_ids bigint[]
+    ) language plpgsql set search_path to '' as $body$
     begin
-      return query
-      select q.msg_id, tasker_core.step_id_in(q.message)
-      from %2$s q
-      where q.vt <= tasker.now()
-        and coalesce((q.headers ->> 'callable')::integer = any(p_callables), true)
-      order by q.msg_id
-      limit p_limit
-      for update skip locked;
+      select array_agg(x.msg_id), array_agg(tasker_core.step_id_in(x.message)) into message_ids, step_ids
+      from (
+        select q.msg_id, q.message
+        from %2$s q
+        where q.vt <= tasker.now() and q.msg_id > p_after
+          and coalesce((q.headers ->> 'callable')::integer = any(p_callables), true)
+        order by q.msg_id
+        limit p_limit
+        for update skip locked
+      ) x;
     end $body$
   $fn$, v_prefix, v_table);
   execute format($fn$
@@ -798,11 +845,120 @@ begin
     language plpgsql set search_path to '' as $body$
     begin
       return query
-      select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid)
+      select q.msg_id, tasker_core.step_id_in(q.message)
       from %2$s q where q.vt > tasker.now() and q.message ? 'step_uuid';
     end $body$
   $fn$, v_prefix, v_table);
-  return v_queue;
+  execute format($fn$
+    create or replace function %1$s_missing(p_ids bigint[]) returns bigint[]
+    language plpgsql set search_path to '' as $body$
+    begin
+      return array(select i from unnest(p_ids) i where not exists (select from %2$s q where q.msg_id = i));
+    end $body$
+  $fn$, v_prefix, v_table);
+end $$;
+
+-- 0211_function_create_namespace_queues.sql
+-- purpose: makes a namespace's three queues, worker_<name>_hi_queue, worker_<name>_queue and worker_<name>_lo_queue, and the
+--          function that reads them in turn.
+-- generated for namespace N:
+--   _namespace_N_read(limit, callables, turn)  up to `limit` visible messages as _queue_N_read finds them, shared by the
+--                              classes as _class_share says; what a class has not got goes to the others in their
+--                              proportion. waiting_class: the highest that had as many as it was asked for: it may have
+--                              more. Null when none had.
+create function tasker_core.create_namespace_queues(p_namespace_id integer, p_namespace text) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_base integer := p_namespace_id * 4;
+begin
+  for v_class in 0 .. 2 loop
+    perform tasker_core.create_queue(v_base + v_class, tasker_core._queue_name(p_namespace, v_base + v_class));
+  end loop;
+  execute format($fn$
+    create or replace function tasker_core._namespace_%1$s_read(
+      p_limit integer, p_callables integer[], p_turn bigint,
+      out queue_ids integer[], out message_ids bigint[], out step_ids bigint[], out waiting_class integer
+    ) language plpgsql set search_path to '' as $body$
+    declare
+      v_class integer;
+      v_weights integer[] := '{1,3,6}';   -- 0 once a class has no more
+      v_counts integer[] := '{0,0,0}';    -- read so far
+      v_after bigint[] := '{0,0,0}';
+      v_total integer := 0;
+      v_shared integer := p_limit;        -- what the classes that have more share
+      v_want integer;
+      v_got integer;
+      v_messages bigint[];
+      v_steps bigint[];
+    begin
+      while v_total < p_limit and v_weights <> '{0,0,0}' loop
+        -- Normal last: mostly it is the only one, and then gets all at once.
+        foreach v_class in array '{2,0,1}'::integer[] loop
+          continue when v_weights[v_class + 1] = 0;
+          v_want := least(p_limit - v_total,
+            tasker_core._class_share(v_class, v_shared, p_turn, v_weights) - v_counts[v_class + 1]);
+          continue when v_want <= 0;
+          case v_class
+            when 2 then select r.message_ids, r.step_ids into v_messages, v_steps
+              from tasker_core._queue_%2$s_read(v_want, p_callables, v_after[3]) r;
+            when 1 then select r.message_ids, r.step_ids into v_messages, v_steps
+              from tasker_core._queue_%3$s_read(v_want, p_callables, v_after[2]) r;
+            else select r.message_ids, r.step_ids into v_messages, v_steps
+              from tasker_core._queue_%4$s_read(v_want, p_callables, v_after[1]) r;
+          end case;
+          v_got := coalesce(cardinality(v_messages), 0);
+          v_counts[v_class + 1] := v_counts[v_class + 1] + v_got;
+          v_total := v_total + v_got;
+          if v_got < v_want then
+            v_weights[v_class + 1] := 0;
+            v_shared := v_shared - v_counts[v_class + 1];
+          else
+            v_after[v_class + 1] := v_messages[v_got];
+          end if;
+          if v_got > 0 then
+            queue_ids := queue_ids || array_fill(%5$s + v_class, array[v_got]);
+            message_ids := message_ids || v_messages;
+            step_ids := step_ids || v_steps;
+          end if;
+        end loop;
+      end loop;
+      waiting_class := case
+        when v_weights[3] > 0 and v_counts[3] > 0 then 2
+        when v_weights[2] > 0 and v_counts[2] > 0 then 1
+        when v_weights[1] > 0 and v_counts[1] > 0 then 0
+      end;
+    end $body$
+  $fn$, p_namespace_id, v_base + 2, v_base + 1, v_base, v_base);
+end $$;
+
+-- Takes messages away; p_message_ids is aligned with p_queue_ids and may have nulls. locks: messages (skip locked).
+create function tasker_core._delete_messages(p_queue_ids integer[], p_message_ids bigint[]) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_queue_id integer;
+  v_messages bigint[];
+begin
+  for v_queue_id, v_messages in
+    select m.queue_id, array_agg(m.message_id) from unnest(p_queue_ids, p_message_ids) m(queue_id, message_id)
+    where m.message_id is not null group by m.queue_id
+  loop
+    execute format('select tasker_core._queue_%s_delete($1)', v_queue_id) using v_messages;
+  end loop;
+end $$;
+
+-- Makes messages visible from p_vt on; as above.
+create function tasker_core._show_messages(p_queue_ids integer[], p_message_ids bigint[], p_vt timestamptz) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_queue_id integer;
+  v_messages bigint[];
+begin
+  for v_queue_id, v_messages in
+    select m.queue_id, array_agg(m.message_id) from unnest(p_queue_ids, p_message_ids) m(queue_id, message_id)
+    where m.message_id is not null group by m.queue_id
+  loop
+    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_queue_id) using v_messages, p_vt;
+  end loop;
 end $$;
 
 -- 0300_function_register_template.sql
@@ -832,7 +988,7 @@ begin
     insert into tasker_core.namespaces (namespace_uuid, name, created_at, updated_at)
     values (p_uuids[1], v_namespace, v_now, v_now)
     returning namespaces.namespace_id into v_namespace_id;
-    perform tasker_core.create_queue(v_namespace_id, v_namespace);
+    perform tasker_core.create_namespace_queues(v_namespace_id, v_namespace);
   end if;
 
   insert into tasker_core.named_tasks as t
@@ -976,19 +1132,22 @@ $$;
 
 -- 0310_function_send_steps.sql
 -- purpose: makes ready steps runnable. Up to p_free[pool] of them per pool are handed to the calling worker, already
---          leased; the rest become visible in the queue of their namespace. Every array is aligned with p_step_ids,
---          which is ascending; p_callables is ascending too and aligned with p_pools.
+--          leased; the rest become visible in their queues. Every array is aligned with p_step_ids, which is ascending;
+--          p_callables is ascending too and aligned with p_pools.
+-- Higher classes are handed over first. While steps of class p_waiting_class wait in queues, lower classes get at most a
+-- quarter of a pool's room. p_suspects (null: none): steps that have cost a process its life; only claim_steps hands those
+-- out, because it knows when to give one up.
 -- locks: none of its own; the caller holds the step rows. Messages are new rows.
 create function tasker_core._send_steps(
-  p_step_ids bigint[], p_namespace_ids integer[], p_callable_ids integer[], p_task_uuids uuid[],
+  p_step_ids bigint[], p_queue_ids integer[], p_callable_ids integer[], p_task_uuids uuid[],
   p_correlation_ids uuid[], p_was_waiting boolean, p_worker_id integer, p_callables integer[], p_pools integer[],
-  p_free integer[], p_lease interval, p_now timestamptz
+  p_free integer[], p_waiting_class integer, p_suspects boolean[], p_lease interval, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
   v_handed integer[];
   v_queued integer[];
-  v_namespace_id integer;
+  v_queue_id integer;
   v_group integer[];
   v_ids bigint[];
   v_messages bigint[];
@@ -999,19 +1158,23 @@ begin
   from (
     select r.i,
       r.pool is not null
-        and row_number() over (partition by r.pool order by r.i) <= coalesce(p_free[r.pool], 0) as handed
+        and row_number() over (partition by r.pool order by r.class desc, r.i) <= coalesce(p_free[r.pool], 0)
+        and (r.class >= p_waiting_class or
+          row_number() over (partition by r.pool, r.class >= p_waiting_class order by r.class desc, r.i) * 4
+            <= p_free[r.pool] + 3) as handed
     from (
-      select i, case when p_callables[width_bucket(p_callable_ids[i], p_callables)] = p_callable_ids[i]
+      select i, p_queue_ids[i] & 3 as class, case when p_suspects[i] then null
+          when p_callables[width_bucket(p_callable_ids[i], p_callables)] = p_callable_ids[i]
         then p_pools[width_bucket(p_callable_ids[i], p_callables)] end as pool
       from generate_subscripts(p_step_ids, 1) i
     ) r
   ) x;
 
-  for v_namespace_id in select distinct n from unnest(p_namespace_ids) n order by n loop
-    v_group := array(select i from unnest(v_handed) i where p_namespace_ids[i] = v_namespace_id order by i);
+  for v_queue_id in select distinct n from unnest(p_queue_ids) n order by n loop
+    v_group := array(select i from unnest(v_handed) i where p_queue_ids[i] = v_queue_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_queue_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
         array(select p_correlation_ids[i] from unnest(v_group) i),
         array(select p_callable_ids[i] from unnest(v_group) i), v_until;
@@ -1030,10 +1193,10 @@ begin
       from unnest(v_ids) x(step_id);
     end if;
 
-    v_group := array(select i from unnest(v_queued) i where p_namespace_ids[i] = v_namespace_id order by i);
+    v_group := array(select i from unnest(v_queued) i where p_queue_ids[i] = v_queue_id order by i);
     if cardinality(v_group) > 0 then
       v_ids := array(select p_step_ids[i] from unnest(v_group) i);
-      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace_id) into v_messages
+      execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_queue_id) into v_messages
       using v_ids, array(select p_task_uuids[i] from unnest(v_group) i),
         array(select p_correlation_ids[i] from unnest(v_group) i),
         array(select p_callable_ids[i] from unnest(v_group) i), p_now;
@@ -1055,7 +1218,8 @@ end $$;
 -- purpose: sends steps out of rows that the caller has locked (p_steps): looks up their tasks' public ids.
 create function tasker_core._send_from(
   p_step_ids bigint[], p_steps tasker_core.steps[], p_was_waiting boolean, p_worker_id integer,
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_now timestamptz
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval,
+  p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1069,10 +1233,11 @@ begin
   return query
   select (x.r).* from (
     select tasker_core._send_steps(
-      p_step_ids, array_agg(s.namespace_id order by s.step_id), array_agg(s.callable_id order by s.step_id),
+      p_step_ids, array_agg(s.queue_id order by s.step_id), array_agg(s.callable_id order by s.step_id),
       array_agg(v_uuids[width_bucket(s.step_id >> 20, v_tasks)] order by s.step_id),
       array_agg(v_correlations[width_bucket(s.step_id >> 20, v_tasks)] order by s.step_id),
-      p_was_waiting, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) as r
+      p_was_waiting, p_worker_id, p_callables, p_pools, p_free, p_waiting_class,
+      array_agg(s.deaths > 0 order by s.step_id), p_lease, p_now) as r
     from unnest(p_steps) s
     where p_step_ids[width_bucket(s.step_id, p_step_ids)] = s.step_id
   ) x;
@@ -1146,9 +1311,6 @@ create function tasker_core._accept_results(
   out accepted bigint[], out completed bigint[], out retrying bigint[], out retry_ms integer[], out failed bigint[]
 )
 language plpgsql set search_path to '' as $$
-declare
-  v_namespace_id integer;
-  v_messages bigint[];
 begin
   select coalesce(array_agg(x.step_id order by x.step_id), '{}'),
     coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 0), '{}'),
@@ -1173,13 +1335,8 @@ begin
   from generate_subscripts(p_step_ids, 1) i
   where accepted[width_bucket(p_step_ids[i], accepted)] = p_step_ids[i];
 
-  for v_namespace_id, v_messages in
-    select s.namespace_id, array_agg(s.message_id) from unnest(p_steps) s
-    where accepted[width_bucket(s.step_id, accepted)] = s.step_id and s.message_id is not null
-    group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_messages;
-  end loop;
+  perform tasker_core._delete_messages(array_agg(s.queue_id), array_agg(s.message_id)) from unnest(p_steps) s
+  where accepted[width_bucket(s.step_id, accepted)] = s.step_id;
 end $$;
 
 -- purpose: what became of each reported result, as `verdict` rows. The same token after the step moved on is answered
@@ -1218,7 +1375,7 @@ declare
   v_task_id bigint;
   v_base bigint;
   v_template bigint;
-  v_namespace_id integer;
+  v_queue_id integer;
   v_next integer;
   v_named bigint[] := '{}';
   v_created integer;
@@ -1236,15 +1393,15 @@ begin
   loop
     v_task_id := v_step_id >> 20;
     v_base := v_task_id << 20;
-    select s.template_step_id >> 20 << 20, s.namespace_id into v_template, v_namespace_id
+    select s.template_step_id >> 20 << 20, s.queue_id into v_template, v_queue_id
     from tasker_core.steps s where s.step_id = v_step_id;
     select t.next_ordinal into v_next from tasker_core.tasks t where t.task_id = v_task_id;
 
     -- find or create
     with made as (
-      insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+      insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
         max_attempts, retryable, created_at, updated_at)
-      select v_base + o.value::integer, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
+      select v_base + o.value::integer, ts.template_step_id, v_queue_id, ts.callable_id, 'pending', 0,
         ts.max_attempts, ts.retryable, p_now, p_now
       from json_array_elements_text(v_plan -> 'steps') o,
         lateral (select * from tasker_core.template_steps x where x.template_step_id = v_template + o.value::integer) ts
@@ -1260,9 +1417,9 @@ begin
     if found then
       raise exception 'a batch worker named % exists in this task already', v_taken_name using errcode = '22023';
     end if;
-    insert into tasker_core.steps (step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies,
+    insert into tasker_core.steps (step_id, template_step_id, queue_id, callable_id, state, pending_dependencies,
       max_attempts, retryable, created_at, updated_at, name, inputs, failure_tolerated)
-    select v_base + v_next + w.n - 1, ts.template_step_id, v_namespace_id, ts.callable_id, 'pending', 0,
+    select v_base + v_next + w.n - 1, ts.template_step_id, v_queue_id, ts.callable_id, 'pending', 0,
       ts.max_attempts, ts.retryable, p_now, p_now, w.worker ->> 'name', w.worker -> 'inputs',
       (w.worker ->> 'tolerated')::boolean
     from json_array_elements(v_plan -> 'workers') with ordinality w(worker, n),
@@ -1354,7 +1511,8 @@ end $$;
 create function tasker_core._settle_steps(
   p_worker_id integer, p_steps tasker_core.steps[], p_completed bigint[], p_retrying bigint[], p_retry_ms integer[],
   p_failed bigint[], p_parents bigint[], p_children bigint[], p_due bigint[], p_plans json, p_split boolean,
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer, p_now timestamptz
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval,
+  p_timer_limit integer, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1468,14 +1626,14 @@ begin
   end if;
   if cardinality(v_ready) > 0 then
     return query select x.* from tasker_core._send_from(
-      v_ready, p_steps, false, p_worker_id, p_callables, p_pools, p_free, p_lease, p_now) x;
+      v_ready, p_steps, false, p_worker_id, p_callables, p_pools, p_free, p_waiting_class, p_lease, p_now) x;
   end if;
   if cardinality(v_ready_retries) > 0 then
     return query select x.* from tasker_core._send_from(
       v_ready_retries, p_steps, true, p_worker_id, p_callables, p_pools,
       tasker_core._free_after(p_free, p_callables, p_pools, array(
         select s.callable_id from unnest(p_steps) s where v_ready[width_bucket(s.step_id, v_ready)] = s.step_id)),
-      p_lease, p_now) x;
+      p_waiting_class, p_lease, p_now) x;
   end if;
 
   -- change: tasks -----------------------------------------------------------------------------------------------
@@ -1516,7 +1674,11 @@ begin
     n_pipeline = t.n_pipeline + v_d_pipeline[width_bucket(t.task_id, v_task_ids)],
     n_waiting_retry = t.n_waiting_retry + v_d_retrying[width_bucket(t.task_id, v_task_ids)],
     state = v_next[width_bucket(t.task_id, v_task_ids)],
-    state_since = case when t.state = v_next[width_bucket(t.task_id, v_task_ids)] then t.state_since else p_now end,
+    -- As logged below: another round ends with entering steps_in_process again.
+    state_since = case
+      when t.state = v_next[width_bucket(t.task_id, v_task_ids)] and t.state <> 'steps_in_process' then t.state_since
+      else p_now
+    end,
     completed_at = case when v_next[width_bucket(t.task_id, v_task_ids)] = 'complete' then p_now end
   where t.task_id = any(v_task_ids);
 
@@ -1551,7 +1713,7 @@ create function tasker_core.create_tasks(
   p_worker_id integer, p_task_uuids uuid[], p_template_ids integer[], p_identity_hashes text[],
   p_correlation_ids uuid[], p_parent_correlation_ids uuid[], p_priorities integer[], p_initiators text[],
   p_source_systems text[], p_reasons text[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1612,11 +1774,12 @@ begin
     continue when v_batch is null;
 
     insert into tasker_core.steps (
-      step_id, template_step_id, namespace_id, callable_id, state, pending_dependencies, max_attempts, retryable,
+      step_id, template_step_id, queue_id, callable_id, state, pending_dependencies, max_attempts, retryable,
       created_at, updated_at)
-    select (b.task_id << 20) | (ts.template_step_id & 1048575), ts.template_step_id, v_template.namespace_id,
+    select (v_ids[p.i] << 20) | (ts.template_step_id & 1048575), ts.template_step_id,
+      tasker_core.queue_id(v_template.namespace_id, p_priorities[p.i]),
       ts.callable_id, 'pending', ts.pending_dependencies, ts.max_attempts, ts.retryable, v_now, v_now
-    from unnest(v_batch) b(task_id), tasker_core.template_steps ts
+    from unnest(v_positions) p(i), tasker_core.template_steps ts
     where ts.template_step_id >= v_template.template_id::bigint << 20
       and ts.template_step_id < (v_template.template_id + 1)::bigint << 20
       and ts.initial;
@@ -1648,12 +1811,13 @@ begin
       return query select (s.r).* from (
         select tasker_core._send_steps(
           array_agg((v_ids[p.i] << 20) | t.ordinal order by p.i, t.ordinal),
-          array_agg(v_template.namespace_id order by p.i, t.ordinal),
+          array_agg(tasker_core.queue_id(v_template.namespace_id, p_priorities[p.i]) order by p.i, t.ordinal),
           array_agg((select ts.callable_id from tasker_core.template_steps ts
             where ts.template_step_id = (v_template.template_id::bigint << 20) + t.ordinal) order by p.i, t.ordinal),
           array_agg(p_task_uuids[p.i] order by p.i, t.ordinal),
           array_agg(p_correlation_ids[p.i] order by p.i, t.ordinal),
-          false, p_worker_id, p_callables, p_pools, p_free, p_lease, v_now) as r
+          false, p_worker_id, p_callables, p_pools, p_free,
+          p_waiting_class, null, p_lease, v_now) as r
         from unnest(v_positions) p(i), unnest(v_roots) t(ordinal)
       ) s;
       p_free := tasker_core._free_after(p_free, p_callables, p_pools, array(
@@ -1676,7 +1840,7 @@ end $$;
 create function tasker_core.tick(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_lease interval, p_timer_limit integer,
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval, p_timer_limit integer,
   p_plans json, p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
@@ -1738,10 +1902,21 @@ begin
 
   -- settle
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_completed, v_retrying, v_retry_ms,
-    v_failed, v_parents, v_children, v_due, p_plans, false, p_callables, p_pools, p_free, p_lease, p_timer_limit, v_now) x;
+    v_failed, v_parents, v_children, v_due, p_plans, false, p_callables, p_pools, p_free,
+    p_waiting_class, p_lease, p_timer_limit, v_now) x;
 end $$;
 
 -- 0332_function_split.sql
+-- Tells the orchestrators that the results of these steps are stored.
+create function tasker_core._send_results(p_step_ids bigint[], p_now timestamptz) returns void
+language sql volatile set search_path to '' as $$
+  insert into pgmq.q_orchestration_step_results (enqueued_at, vt, message)
+  select p_now, p_now, jsonb_build_object('task_uuid', r.task_uuid,
+    'step_uuid', tasker_core.step_uuid(r.task_uuid, x.step_id), 'correlation_id', r.correlation_id)
+  from unnest(p_step_ids) x(step_id),
+    lateral (select q.task_uuid, q.correlation_id from tasker_core.task_requests q where q.task_id = x.step_id >> 20) r
+$$;
+
 -- purpose: split mode, worker side: stores a batch of results and hands the steps to the orchestrators through the
 --          queue orchestration_step_results. Parameters as in tick.
 -- locks: steps ascending; messages are new rows or skip locked.
@@ -1784,11 +1959,7 @@ begin
     select c, 'submit_success' from unnest(v_result.completed) c
     union all select f, 'submit_error' from unnest(v_failed) f
   ) x(step_id, move);
-  insert into pgmq.q_orchestration_step_results (enqueued_at, vt, message)
-  select v_now, v_now, jsonb_build_object('task_uuid', r.task_uuid,
-    'step_uuid', tasker_core.step_uuid(r.task_uuid, x.step_id), 'correlation_id', r.correlation_id)
-  from unnest(v_result.accepted) x(step_id),
-    lateral (select q.task_uuid, q.correlation_id from tasker_core.task_requests q where q.task_id = x.step_id >> 20) r;
+  perform tasker_core._send_results(v_result.accepted, v_now);
 end $$;
 
 -- purpose: split mode, orchestrator side: drains up to p_limit messages of orchestration_step_results and settles the
@@ -1812,9 +1983,9 @@ declare
   v_steps tasker_core.steps[];
   v_result record;
 begin
-  select array_agg(x.msg_id), array_agg(distinct x.step_id) into v_messages, v_ids
+  select array_agg(x.msg_id), array_agg(distinct x.step_id) filter (where x.step_id is not null) into v_messages, v_ids
   from (
-    select q.msg_id, tasker_core.step_id_of((q.message ->> 'step_uuid')::uuid) as step_id
+    select q.msg_id, tasker_core.step_id_in(q.message) as step_id
     from pgmq.q_orchestration_step_results q
     where q.vt <= v_now order by q.msg_id limit p_limit for update skip locked
   ) x;
@@ -1868,7 +2039,7 @@ begin
   delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
 
   return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
-    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', interval '0',
+    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', 0, interval '0',
     p_timer_limit, v_now) x;
   if v_messages is not null then
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
@@ -1912,7 +2083,6 @@ declare
   v_until timestamptz := v_now + p_lease;
   v_steps tasker_core.steps[];
   v_ids bigint[];
-  v_group record;
 begin
   -- lock
   select array_agg(x.s) into v_steps
@@ -1954,21 +2124,17 @@ begin
     s.solo, null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at, null::bigint;
   insert into tasker_core.step_log (step_id, at, move, worker_id)
   select v, v_now, 'checkpoint', p_worker_id from unnest(v_ids) v;
-  for v_group in
-    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
-    where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
-    using v_group.message_ids, v_until;
-  end loop;
+  perform tasker_core._show_messages(array_agg(s.queue_id), array_agg(s.message_id), v_until) from unnest(v_steps) s
+  where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id;
 end $$;
 
 -- 0340_function_claim_steps.sql
 -- purpose: leases steps to a worker whose messages it has just read. p_steps: their rows, locked by the caller;
---          p_message_ids is aligned with p_ids (ascending). p_kind names the rows that come back.
+--          p_queue_ids and p_message_ids are aligned with p_ids (ascending). p_kind names the rows that come back. From
+--          here on the step belongs to the queue in which its message was found.
 -- locks: none of its own but messages (skip locked).
 create function tasker_core._lease_steps(
-  p_worker_id integer, p_namespace_id integer, p_ids bigint[], p_message_ids bigint[], p_steps tasker_core.steps[],
+  p_worker_id integer, p_queue_ids integer[], p_ids bigint[], p_message_ids bigint[], p_steps tasker_core.steps[],
   p_taken bigint[], p_kind text, p_max_deaths integer, p_until timestamptz, p_now timestamptz
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
@@ -1986,78 +2152,74 @@ begin
     attempts = s.attempts + case when s.state = 'in_progress' and s.worker_id is not null then 0 else 1 end,
     deaths = s.deaths + case when s.state = 'in_progress' and s.worker_id is not null then 1 else 0 end,
     solo = s.solo or (s.state = 'in_progress' and s.worker_id is not null),
-    worker_id = p_worker_id, leased_until = p_until, message_id = p_message_ids[width_bucket(s.step_id, p_ids)],
+    worker_id = p_worker_id, leased_until = p_until, queue_id = p_queue_ids[width_bucket(s.step_id, p_ids)],
+    message_id = p_message_ids[width_bucket(s.step_id, p_ids)],
     previous_attempt_at = s.last_attempted_at, last_attempted_at = p_now, updated_at = p_now
   where s.step_id = any(p_taken)
   returning case when s.deaths >= p_max_deaths then 'poisoned' else p_kind end,
     s.step_id, s.step_id >> 20, s.template_step_id, s.lease_token, s.attempts, s.deaths::integer, s.solo,
     null::text, s.previous_attempt_at, s.backoff_seconds, s.created_at,
         (select t.data_epoch::bigint from tasker_core.tasks t where t.task_id = s.step_id >> 20);
-  execute format('select tasker_core._queue_%s_set_vt($1, $2)', p_namespace_id)
-  using array(select p_message_ids[width_bucket(x, p_ids)] from unnest(p_taken) x), p_until;
+  perform tasker_core._show_messages(array_agg(p_queue_ids[width_bucket(x, p_ids)]),
+    array_agg(p_message_ids[width_bucket(x, p_ids)]), p_until)
+  from unnest(p_taken) x;
 end $$;
 
 -- purpose: takes steps out of the queues of the given namespaces for one worker: up to p_free[pool] per pool, only
---          callables it can run and has room for. Takes over expired leases (a death each) and released ones.
---          `scanned` says how many messages it saw, so that the caller knows whether to come back.
+--          callables it can run and has room for. Priority classes take turns (_class_share); within a class the oldest
+--          message goes first. p_turn: how many steps the worker has claimed before, so that the turns go on where they
+--          ended. Takes over expired leases (a death each) and released ones.
+-- rows:    claim, poisoned; `scanned` says how many messages it saw, so that the caller knows whether to come back, and in
+--          `attempts` the highest class that may have more waiting (null: none).
 -- locks: messages (skip locked), then steps ascending.
 create function tasker_core.claim_steps(
   p_worker_id integer, p_namespace_ids integer[], p_limit integer, p_callables integer[], p_pools integer[],
-  p_free integer[], p_lease interval, p_max_deaths integer
+  p_free integer[], p_turn bigint, p_lease interval, p_max_deaths integer
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
   v_namespace_id integer;
   v_open integer[];             -- callables whose pools have room
+  v_read_queues integer[];
   v_read_messages bigint[];
   v_read_steps bigint[];
+  v_waiting integer;
+  v_queue_ids integer[];
   v_message_ids bigint[];
   v_ids bigint[];
-  v_unreadable bigint[];
-  v_duplicates bigint[];
   v_steps tasker_core.steps[];
   v_taken bigint[];
-  v_gone bigint[];
-  v_missed bigint[];
+  v_gone integer[];             -- places in v_ids
+  v_missed integer[];
   v_missed_callables integer[];
   v_free integer[] := p_free;
-  v_held record;
+  v_turn bigint := p_turn;
+  v_group record;
 begin
   foreach v_namespace_id in array p_namespace_ids loop
     v_open := array(
       select p_callables[i] from generate_subscripts(p_callables, 1) i where v_free[p_pools[i]] > 0 order by 1);
-    execute format('select array_agg(r.msg_id), array_agg(r.step_id) from tasker_core._queue_%s_read($1, $2) r',
-      v_namespace_id)
-    into v_read_messages, v_read_steps using p_limit, v_open;
+    execute format('select r.* from tasker_core._namespace_%s_read($1, $2, $3) r', v_namespace_id)
+    into v_read_queues, v_read_messages, v_read_steps, v_waiting using p_limit, v_open, v_turn;
     continue when v_read_messages is null;
-    return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
+    return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, v_waiting,
       null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
       cardinality(v_read_messages)::bigint;
 
-    -- Of several messages for one step the newest counts.
-    select array_agg(x.step_id order by x.step_id) filter (where x.step_id is not null),
-      array_agg(x.msg_id order by x.step_id) filter (where x.step_id is not null)
-    into v_ids, v_message_ids
+    -- Of several messages for one step one counts: in the highest queue the newest.
+    select array_agg(x.step_id order by x.step_id), array_agg(x.queue_id order by x.step_id),
+      array_agg(x.msg_id order by x.step_id)
+    into v_ids, v_queue_ids, v_message_ids
     from (
-      select v_read_steps[i] as step_id, max(v_read_messages[i]) as msg_id
-      from generate_subscripts(v_read_messages, 1) i group by v_read_steps[i]
+      select distinct on (r.step_id) r.step_id, r.queue_id, r.msg_id
+      from unnest(v_read_steps, v_read_queues, v_read_messages) r(step_id, queue_id, msg_id)
+      where r.step_id is not null
+      order by r.step_id, r.queue_id desc, r.msg_id desc
     ) x;
     if coalesce(cardinality(v_ids), 0) < cardinality(v_read_messages) then
-      select array_agg(v_read_messages[i]) filter (where v_read_steps[i] is null),
-        array_agg(v_read_messages[i]) filter (where v_read_steps[i] is not null)
-      into v_unreadable, v_duplicates
-      from generate_subscripts(v_read_messages, 1) i
-      where v_message_ids[width_bucket(v_read_steps[i], v_ids)] is distinct from v_read_messages[i];
-      if v_duplicates is not null then
-        execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_duplicates;
-      end if;
-      if v_unreadable is not null then
-        -- Not ours: kept in the archive for whoever sent it.
-        perform pgmq.archive(
-          (select 'worker_' || n.name || '_queue' from tasker_core.namespaces n where n.namespace_id = v_namespace_id),
-          v_unreadable);
-      end if;
+      perform tasker_core._clear_strays(v_namespace_id, v_read_queues, v_read_messages, v_read_steps, v_ids, v_queue_ids,
+        v_message_ids);
     end if;
     continue when v_ids is null;
 
@@ -2066,9 +2228,9 @@ begin
 
     select
       coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'take'), '{}'),
-      coalesce(array_agg(x.message_id) filter (where x.verdict = 'gone'), '{}'),
-      coalesce(array_agg(x.message_id order by x.step_id) filter (where x.verdict = 'miss'), '{}'),
-      coalesce(array_agg(x.callable_id order by x.step_id) filter (where x.verdict = 'miss'), '{}')
+      array_agg(x.n) filter (where x.verdict = 'gone'),
+      array_agg(x.n order by x.n) filter (where x.verdict = 'miss'),
+      array_agg(x.callable_id order by x.n) filter (where x.verdict = 'miss')
     into v_taken, v_gone, v_missed, v_missed_callables
     from (
       select y.*,
@@ -2076,12 +2238,14 @@ begin
           when not y.runnable then y.otherwise
           when y.pool is null then 'miss'
           -- Beyond the pool's room it stays visible.
-          when y.rank <= coalesce(v_free[y.pool], 0) then 'take'
+          when row_number() over (partition by y.runnable, y.pool order by y.place) <= coalesce(v_free[y.pool], 0)
+            then 'take'
         end as verdict
       from (
-        select z.*, row_number() over (partition by z.runnable, z.pool order by z.step_id) as rank
+        select z.*, tasker_core._class_place(z.class,
+          row_number() over (partition by z.runnable, z.pool, z.class order by z.message_id), v_turn) as place
         from (
-          select i.step_id, v_message_ids[i.n] as message_id, s.callable_id,
+          select i.step_id, i.n, v_message_ids[i.n] as message_id, v_queue_ids[i.n] & 3 as class, s.callable_id,
             coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
             case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
             case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
@@ -2092,30 +2256,56 @@ begin
       ) y
     ) x;
 
-    return query select x.* from tasker_core._lease_steps(p_worker_id, v_namespace_id, v_ids, v_message_ids, v_steps,
+    return query select x.* from tasker_core._lease_steps(p_worker_id, v_queue_ids, v_ids, v_message_ids, v_steps,
       v_taken, 'claim', p_max_deaths, v_now + p_lease, v_now) x;
+    v_turn := v_turn + cardinality(v_taken);
     -- Several namespaces share the pools: what is taken here is not free for the next.
     v_free := array(
       select v_free[p] - (select count(*) from unnest(v_steps) s
         where v_taken[width_bucket(s.step_id, v_taken)] = s.step_id
           and p_pools[width_bucket(s.callable_id, p_callables)] = p)::integer
       from generate_subscripts(v_free, 1) p order by p);
-    if cardinality(v_gone) > 0 then
-      execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_gone;
+    if v_gone is not null then
+      perform tasker_core._delete_messages(array_agg(v_queue_ids[g]), array_agg(v_message_ids[g])) from unnest(v_gone) g;
     end if;
-    if cardinality(v_missed) > 0 then
+    if v_missed is not null then
       -- Sent by somebody else, for another worker: now its own readers find it.
-      execute format('select tasker_core._queue_%s_route($1, $2)', v_namespace_id)
-      using v_missed, v_missed_callables;
+      for v_group in
+        select v_queue_ids[m.n] as queue_id, array_agg(v_message_ids[m.n]) as messages, array_agg(m.callable_id) as callables
+        from unnest(v_missed, v_missed_callables) m(n, callable_id) group by 1
+      loop
+        execute format('select tasker_core._queue_%s_route($1, $2)', v_group.queue_id)
+        using v_group.messages, v_group.callables;
+      end loop;
     end if;
-    for v_held in
-      select s.leased_until, array_agg(v_message_ids[width_bucket(s.step_id, v_ids)]) as message_ids
+    for v_group in
+      select s.leased_until, array_agg(v_queue_ids[width_bucket(s.step_id, v_ids)]) as queue_ids,
+        array_agg(v_message_ids[width_bucket(s.step_id, v_ids)]) as message_ids
       from unnest(v_steps) s where s.state = 'in_progress' and s.leased_until > v_now group by s.leased_until
     loop
-      execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_namespace_id)
-      using v_held.message_ids, v_held.leased_until;
+      perform tasker_core._show_messages(v_group.queue_ids, v_group.message_ids, v_group.leased_until);
     end loop;
   end loop;
+end $$;
+
+-- What was read beyond one message per step: further messages for a step are deleted, and what names no step, so is not
+-- ours, is kept in the archive for whoever sent it.
+create function tasker_core._clear_strays(
+  p_namespace_id integer, p_read_queues integer[], p_read_messages bigint[], p_read_steps bigint[],
+  p_ids bigint[], p_queue_ids integer[], p_message_ids bigint[]
+) returns void
+language plpgsql set search_path to '' as $$
+declare
+  v_name text := (select n.name from tasker_core.namespaces n where n.namespace_id = p_namespace_id);
+begin
+  perform tasker_core._delete_messages(array_agg(r.queue_id), array_agg(r.msg_id))
+  from unnest(p_read_queues, p_read_messages, p_read_steps) r(queue_id, msg_id, step_id)
+  where r.step_id is not null
+    and (r.queue_id, r.msg_id) is distinct from
+      (p_queue_ids[width_bucket(r.step_id, p_ids)], p_message_ids[width_bucket(r.step_id, p_ids)]);
+  perform pgmq.archive(tasker_core._queue_name(v_name, r.queue_id), array_agg(r.msg_id))
+  from unnest(p_read_queues, p_read_messages, p_read_steps) r(queue_id, msg_id, step_id)
+  where r.step_id is null group by r.queue_id;
 end $$;
 
 -- purpose: takes queued steps whose callable no live worker runs and which have waited long enough, so that the caller
@@ -2130,7 +2320,7 @@ language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
   v_live integer[];
-  v_namespace_id integer;
+  v_queue_id integer;
   v_ids bigint[];
   v_message_ids bigint[];
   v_steps tasker_core.steps[];
@@ -2140,13 +2330,13 @@ begin
     select distinct wc.callable_id
     from tasker_core.worker_callables wc join tasker_core.workers w on w.worker_id = wc.worker_id
     where w.stopped_at is null and w.last_seen_at > v_now - interval '30 seconds');
-  foreach v_namespace_id in array p_namespace_ids loop
+  for v_queue_id in select n * 4 + c from unnest(p_namespace_ids) n, generate_series(0, 2) c order by 1 loop
     execute format($q$
       select array_agg(x.step_id order by x.step_id), array_agg(x.msg_id order by x.step_id)
       from (
         select r.step_id, max(r.msg_id) as msg_id from tasker_core._queue_%s_orphans($1, $2, $3) r
         where r.step_id is not null group by r.step_id
-      ) x $q$, v_namespace_id)
+      ) x $q$, v_queue_id)
     into v_ids, v_message_ids using p_limit, v_live, v_now - p_handler_wait;
     continue when v_ids is null;
     select array_agg(x.s) into v_steps
@@ -2154,7 +2344,8 @@ begin
     v_taken := array(
       select s.step_id from unnest(v_steps) s
       where s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now) order by s.step_id);
-    return query select x.* from tasker_core._lease_steps(p_worker_id, v_namespace_id, v_ids, v_message_ids, v_steps,
+    return query select x.* from tasker_core._lease_steps(p_worker_id,
+      array_fill(v_queue_id, array[cardinality(v_ids)]), v_ids, v_message_ids, v_steps,
       v_taken, 'unroutable', p_max_deaths, v_now + p_lease, v_now) x;
   end loop;
 end $$;
@@ -2172,7 +2363,6 @@ declare
   v_until timestamptz := v_now + p_lease;
   v_steps tasker_core.steps[];
   v_kept bigint[];
-  v_group record;
 begin
   update tasker_core.workers w set last_seen_at = v_now where w.worker_id = p_worker_id;
   select array_agg(x.s) into v_steps
@@ -2182,13 +2372,8 @@ begin
     where s.state = 'in_progress' and s.lease_token = p_tokens[width_bucket(s.step_id, p_step_ids)]
     order by s.step_id);
   update tasker_core.steps s set leased_until = v_until where s.step_id = any(v_kept);
-  for v_group in
-    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
-    where v_kept[width_bucket(s.step_id, v_kept)] = s.step_id group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
-    using v_group.message_ids, v_until;
-  end loop;
+  perform tasker_core._show_messages(array_agg(s.queue_id), array_agg(s.message_id), v_until) from unnest(v_steps) s
+  where v_kept[width_bucket(s.step_id, v_kept)] = s.step_id;
   return query select x from unnest(p_step_ids) x where not coalesce(v_kept[width_bucket(x, v_kept)] = x, false);
 end $$;
 
@@ -2204,7 +2389,6 @@ declare
   v_now timestamptz := tasker.now();
   v_steps tasker_core.steps[];
   v_ids bigint[];
-  v_group record;
 begin
   select array_agg(x.s) into v_steps
   from (select s from tasker_core.steps s where s.step_id = any(p_step_ids) order by s.step_id for update) x;
@@ -2218,13 +2402,8 @@ begin
     deaths = s.deaths + p_deaths[width_bucket(s.step_id, p_step_ids)],
     solo = s.solo or p_suspects[width_bucket(s.step_id, p_step_ids)], updated_at = v_now
   where s.step_id = any(v_ids);
-  for v_group in
-    select s.namespace_id, array_agg(s.message_id) as message_ids from unnest(v_steps) s
-    where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_set_vt($1, $2)', v_group.namespace_id)
-    using v_group.message_ids, v_now;
-  end loop;
+  perform tasker_core._show_messages(array_agg(s.queue_id), array_agg(s.message_id), v_now) from unnest(v_steps) s
+  where v_ids[width_bucket(s.step_id, v_ids)] = s.step_id;
   return cardinality(v_ids);
 end $$;
 
@@ -2235,18 +2414,20 @@ create function tasker_core.reconcile_worker(p_worker_id integer, p_held_step_id
 returns integer
 language plpgsql set search_path to '' as $$
 declare
-  v_namespace_id integer;
+  v_queue_id integer;
   v_ids bigint[];
   v_tokens integer[];
   v_released integer := 0;
 begin
-  for v_namespace_id in select n.namespace_id from tasker_core.namespaces n order by 1 loop
-    execute format('select array_agg(h.step_id order by h.step_id) from tasker_core._queue_%s_held() h', v_namespace_id)
+  for v_queue_id in
+    select n.namespace_id * 4 + c from tasker_core.namespaces n, generate_series(0, 2) c order by 1
+  loop
+    execute format('select array_agg(h.step_id order by h.step_id) from tasker_core._queue_%s_held() h', v_queue_id)
     into v_ids;
     continue when v_ids is null;
     select array_agg(s.step_id order by s.step_id), array_agg(s.lease_token order by s.step_id) into v_ids, v_tokens
     from tasker_core.steps s
-    where s.step_id = any(v_ids) and s.state = 'in_progress' and s.worker_id = p_worker_id
+    where s.step_id = any(v_ids) and s.state = 'in_progress' and s.worker_id = p_worker_id and s.queue_id = v_queue_id
       and not exists (select from generate_subscripts(p_held_step_ids, 1) i
         where p_held_step_ids[i] = s.step_id and p_held_tokens[i] = s.lease_token);
     if v_ids is not null then
@@ -2359,16 +2540,8 @@ end $$;
 -- caller has locked, and clears it away itself.
 create function tasker_core._withdraw_steps(p_steps tasker_core.steps[]) returns void
 language plpgsql set search_path to '' as $$
-declare
-  v_namespace_id integer;
-  v_messages bigint[];
 begin
-  for v_namespace_id, v_messages in
-    select s.namespace_id, array_agg(s.message_id) from unnest(p_steps) s
-    where s.message_id is not null group by s.namespace_id
-  loop
-    execute format('select tasker_core._queue_%s_delete($1)', v_namespace_id) using v_messages;
-  end loop;
+  perform tasker_core._delete_messages(array_agg(s.queue_id), array_agg(s.message_id)) from unnest(p_steps) s;
   delete from tasker_core.step_timers t where t.step_id = any(array(
     select x.step_id from tasker_core.step_timers x
     where x.step_id = any(array(select s.step_id from unnest(p_steps) s)) for update skip locked));
@@ -2523,7 +2696,7 @@ $$;
 -- purpose: brings a task to where it belongs after an operator has changed its steps: counters, and unless it is final,
 --          its state. Once no step is in error, everything that failures have kept back is sent: steps with nothing
 --          pending, and retries whose timer found the task blocked and was dropped.
--- p_state: the task's state after; p_queued: steps that were made visible in the queue of p_namespace_id.
+-- p_state: the task's state after; p_queued: steps that were made visible in their queue.
 -- locks: none of its own; the caller holds the task and all of its steps.
 create function tasker_core._reevaluate_task(
   p_worker_id integer, p_task_id bigint, p_now timestamptz,
@@ -2549,11 +2722,11 @@ begin
       and not exists (select from tasker_core.step_timers t where t.step_id = s.step_id);
     v_ids := array(select s.step_id from unnest(v_held_back) s where s.state = 'pending' order by 1);
     if cardinality(v_ids) > 0 then
-      perform 1 from tasker_core._send_from(v_ids, v_held_back, false, p_worker_id, '{}', '{}', '{}', interval '0', p_now);
+      perform 1 from tasker_core._send_from(v_ids, v_held_back, false, p_worker_id, '{}', '{}', '{}', 0, interval '0', p_now);
     end if;
     v_ids := array(select s.step_id from unnest(v_held_back) s where s.state = 'waiting_for_retry' order by 1);
     if cardinality(v_ids) > 0 then
-      perform 1 from tasker_core._send_from(v_ids, v_held_back, true, p_worker_id, '{}', '{}', '{}', interval '0', p_now);
+      perform 1 from tasker_core._send_from(v_ids, v_held_back, true, p_worker_id, '{}', '{}', '{}', 0, interval '0', p_now);
     end if;
     queued := cardinality(v_held_back);
     select * into v_counts from tasker_core._count_steps(p_task_id);
@@ -2565,7 +2738,9 @@ begin
   update tasker_core.tasks t set
     n_total = v_counts.total, n_complete = v_counts.complete, n_cancelled = v_counts.cancelled,
     n_error = v_counts.failed, n_pipeline = v_counts.pipeline, n_waiting_retry = v_counts.waiting_retry,
-    state = task_state, state_since = case when t.state = task_state then t.state_since else p_now end,
+    state = task_state,
+    state_since = case when t.state = task_state and not (task_state = 'steps_in_process' and queued > 0)
+      then t.state_since else p_now end,
     completed_at = case when task_state = 'complete' and t.state <> 'complete' then p_now else t.completed_at end
   where t.task_id = p_task_id;
   if task_state <> v_task.state or (task_state = 'steps_in_process' and queued > 0) then
@@ -2626,7 +2801,7 @@ begin
   if not found or (p_event = 'ResetForRetry' and v_from_task in ('complete', 'error', 'cancelled', 'resolved_manually'))
   then
     return query select case when v_to is null then 'step_refuses' else 'task_is_final' end, v_step.state,
-      null::tasker_core.step_state, v_from_task, v_from_task, 0, v_step.namespace_id, null::integer;
+      null::tasker_core.step_state, v_from_task, v_from_task, 0, v_step.queue_id >> 2, null::integer;
     return;
   end if;
 
@@ -2694,7 +2869,7 @@ begin
   if v_step.state = 'in_progress' then
     perform tasker_core._tell_workers('lease_lost', array[v_step.worker_id], array[p_step_id]);
   end if;
-  return query select 'done', v_step.state, v_to, v_from_task, v_task.task_state, v_task.queued, v_step.namespace_id,
+  return query select 'done', v_step.state, v_to, v_from_task, v_task.task_state, v_task.queued, v_step.queue_id >> 2,
     case when v_step.state = 'in_progress' then v_step.worker_id end;
 end $$;
 
@@ -3252,71 +3427,362 @@ begin
 end $$;
 
 -- 0383_function_reconcile_messages.sql
--- purpose: a step that should be found in its queue, but has no message there, gets one again: somebody purged the
---          queue, or restored it from elsewhere. Off the hot path. Looks at the steps of up to p_limit tasks behind the
---          task p_after that are enqueued, or in progress with an expired lease.
--- returns: how many tasks it looked at, how many steps it repaired, and where to go on: 0 when there is nothing behind.
+-- purpose: a step that should be found in a queue, but has no message there, gets one again: somebody purged the queue, or
+--          restored it from elsewhere. Off the hot path. Looks at the steps of up to p_limit tasks behind the task p_after:
+--          those that wait for a worker (enqueued, or in progress with an expired lease), and those whose stored result
+--          waits for an orchestrator.
+-- returns: how many tasks it looked at, how many steps and results it repaired, and where to go on: 0 when there is nothing
+--          behind.
 -- locks:   steps ascending, skipping held ones: whoever holds one is about to move it. Messages are new rows.
 create function tasker_core.reconcile_messages(
   p_limit integer default 1000, p_after bigint default 0,
-  out looked_at integer, out repaired integer, out next_after bigint
+  out looked_at integer, out repaired integer, out results_repaired integer, out next_after bigint
 )
 language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
   v_task_ids bigint[];
   v_seen tasker_core.steps[];
-  v_namespace record;
-  v_missing text;
   v_ids bigint[];
-  v_messages bigint[];
   v_steps tasker_core.steps[];
+  v_queue_id integer;
+  v_lost bigint[];
+  v_messages bigint[];
 begin
-  repaired := 0;
   v_task_ids := array(
     select t.task_id from tasker_core.tasks t
     where t.task_id > p_after and t.n_pipeline > 0 order by t.task_id limit p_limit);
   looked_at := cardinality(v_task_ids);
   next_after := case when looked_at = p_limit then v_task_ids[looked_at] else 0 end;
+  repaired := 0;
+  results_repaired := 0;
   select coalesce(array_agg(x.s), '{}') into v_seen
   from unnest(v_task_ids) i(task_id), lateral (
     select s from tasker_core.steps s
     where s.step_id >= i.task_id << 20 and s.step_id < (i.task_id + 1) << 20
-      and (s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now))
+      and tasker_core._needs_message(s, v_now)
     offset 0  -- one range of the primary key per task, whatever the planner believes
   ) x;
+  v_ids := tasker_core._without_message(v_seen);
+  if cardinality(v_ids) = 0 then return; end if;
 
-  for v_namespace in
-    select n.namespace_id, n.name from tasker_core.namespaces n
-    where n.namespace_id in (select s.namespace_id from unnest(v_seen) s) order by 1
+  -- What was seen is old by now: only rows that are held, and messages looked for afterwards, count.
+  select coalesce(array_agg(x.s), '{}') into v_steps
+  from (
+    select s from tasker_core.steps s
+    where s.step_id = any(v_ids) and tasker_core._needs_message(s, v_now)
+    order by s.step_id for update skip locked
+  ) x;
+  v_ids := tasker_core._without_message(v_steps);
+
+  for v_queue_id, v_lost in
+    select s.queue_id, array_agg(s.step_id order by s.step_id) from unnest(v_steps) s
+    where s.step_id = any(v_ids) and s.state in ('enqueued', 'in_progress') group by s.queue_id
   loop
-    v_missing := format('select array(select c.step_id from unnest($1) c
-      where not exists (select from pgmq.%I q where q.msg_id = c.message_id) order by 1)',
-      'q_worker_' || lower(v_namespace.name) || '_queue');
-    execute v_missing into v_ids
-    using array(select s from unnest(v_seen) s where s.namespace_id = v_namespace.namespace_id);
-    continue when cardinality(v_ids) = 0;
-
-    -- What was seen is old by now: only rows that are held, and messages looked for afterwards, count.
-    select coalesce(array_agg(x.s), '{}') into v_steps
-    from (
-      select s from tasker_core.steps s
-      where s.step_id = any(v_ids)
-        and (s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now))
-      order by s.step_id for update skip locked
-    ) x;
-    execute v_missing into v_ids using v_steps;
-    continue when cardinality(v_ids) = 0;
-    select array_agg(s order by s.step_id) into v_steps from unnest(v_steps) s where s.step_id = any(v_ids);
-
-    execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_namespace.namespace_id) into v_messages
-    using v_ids,
-      array(select (select r.task_uuid from tasker_core.task_requests r where r.task_id = x >> 20) from unnest(v_ids) x),
-      array(select (select r.correlation_id from tasker_core.task_requests r where r.task_id = x >> 20) from unnest(v_ids) x),
-      array(select s.callable_id from unnest(v_steps) s), v_now;
-    update tasker_core.steps s set message_id = v_messages[width_bucket(s.step_id, v_ids)] where s.step_id = any(v_ids);
-    repaired := repaired + cardinality(v_ids);
+    execute format('select tasker_core._queue_%s_send($1, $2, $3, $4, $5)', v_queue_id) into v_messages
+    using v_lost,
+      array(select (select r.task_uuid from tasker_core.task_requests r where r.task_id = x >> 20) from unnest(v_lost) x),
+      array(select (select r.correlation_id from tasker_core.task_requests r where r.task_id = x >> 20)
+        from unnest(v_lost) x),
+      array(select s.callable_id from unnest(v_steps) s where s.step_id = any(v_lost) order by s.step_id), v_now;
+    update tasker_core.steps s set message_id = v_messages[width_bucket(s.step_id, v_lost)]
+    where s.step_id = any(v_lost);
+    repaired := repaired + cardinality(v_lost);
   end loop;
+
+  v_lost := array(
+    select s.step_id from unnest(v_steps) s
+    where s.step_id = any(v_ids) and s.state not in ('enqueued', 'in_progress') order by 1);
+  if cardinality(v_lost) > 0 then
+    perform tasker_core._send_results(v_lost, v_now);
+    results_repaired := cardinality(v_lost);
+  end if;
+end $$;
+
+create function tasker_core._needs_message(p_step tasker_core.steps, p_now timestamptz) returns boolean
+language sql immutable parallel safe
+as $$
+  select p_step.state in ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')
+    or (p_step.state = 'in_progress' and p_step.leased_until <= p_now)
+$$;
+
+-- Which of the steps have no message where their state says that one is.
+create function tasker_core._without_message(p_steps tasker_core.steps[]) returns bigint[]
+language plpgsql stable set search_path to '' as $$
+declare
+  v_result bigint[] := '{}';
+  v_submitted bigint[];
+  v_queue_id integer;
+  v_messages bigint[];
+  v_missing bigint[];
+begin
+  for v_queue_id, v_messages in
+    select s.queue_id, array_agg(s.message_id) from unnest(p_steps) s
+    where s.state in ('enqueued', 'in_progress') group by s.queue_id
+  loop
+    execute format('select tasker_core._queue_%s_missing($1)', v_queue_id) into v_missing using v_messages;
+    v_result := v_result || array(
+      select s.step_id from unnest(p_steps) s
+      where s.queue_id = v_queue_id and s.state in ('enqueued', 'in_progress')
+        and (s.message_id is null or s.message_id = any(v_missing)));
+  end loop;
+  -- A result's message has no number on its step: one pass over the queue, which is short unless nobody serves it.
+  v_submitted := array(
+    select s.step_id from unnest(p_steps) s
+    where s.state in ('enqueued_for_orchestration', 'enqueued_as_error_for_orchestration'));
+  if cardinality(v_submitted) > 0 then
+    v_result := v_result || array(
+      select x from unnest(v_submitted) x
+      except select tasker_core.step_id_in(q.message) from pgmq.q_orchestration_step_results q);
+  end if;
+  return v_result;
+end $$;
+
+-- 0384_function_reconcile_tasks.sql
+-- purpose: tasks that would stand still for ever, because what should move them on is gone. Off the hot path. Looks at up
+--          to p_limit open tasks behind the task p_after that no failure blocks, and mends
+--          - a step that waits for its retry without a timer: it gets one, due when it should have been;
+--          - a step that is pending although everything before it is done: it is sent. No sequence of calls leads there,
+--            so whoever finds one reports it loudly. Where nothing of a task is in flight, the number of open dependencies
+--            is counted again, and the task's counters.
+-- returns: how many tasks it looked at, how many timers and steps it repaired, and where to go on: 0 when there is nothing
+--          behind.
+-- locks:   per repaired task its steps ascending, then the task; tasks ascending, and all of one call's steps before.
+-- sqlstate: 40001, see _lock_task_steps.
+create function tasker_core.reconcile_tasks(
+  p_limit integer default 1000, p_after bigint default 0,
+  out looked_at integer, out timers integer, out steps integer, out next_after bigint
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_now timestamptz := tasker.now();
+  v_task_ids bigint[];
+  v_suspects bigint[];
+  v_repaired tasker_core.steps[];
+  v_task_id bigint;
+begin
+  steps := 0;
+  v_task_ids := array(
+    select t.task_id from tasker_core.tasks t
+    where t.task_id > p_after and tasker_core._is_going_on(t)
+    order by t.task_id limit p_limit);
+  looked_at := cardinality(v_task_ids);
+  next_after := case when looked_at = p_limit then v_task_ids[looked_at] else 0 end;
+
+  -- timers: a step in this state that nobody holds is waiting for nothing else
+  with lost as (
+    select s.step_id, s.updated_at, s.backoff_seconds
+    from tasker_core.steps s
+    where s.step_id = any(array(
+        select x.step_id from unnest(v_task_ids) i(task_id), lateral (
+          select s.step_id from tasker_core.steps s
+          where s.step_id >= i.task_id << 20 and s.step_id < (i.task_id + 1) << 20 and s.state = 'waiting_for_retry'
+          offset 0) x
+        where not exists (select from tasker_core.step_timers t where t.step_id = x.step_id)))
+      and s.state = 'waiting_for_retry'
+    order by s.step_id for update skip locked
+  ), made as (
+    insert into tasker_core.step_timers (step_id, due_at, kind)
+    select l.step_id, l.updated_at + make_interval(secs => coalesce(l.backoff_seconds, 0)), 'retry' from lost l
+    on conflict do nothing
+    returning 1
+  )
+  select count(*) into timers from made;
+
+  -- steps: seen without a lock first, since hardly ever is there one
+  v_suspects := array(
+    select i.task_id from unnest(v_task_ids) i(task_id)
+    where exists (
+      select from tasker_core.steps s
+      where s.step_id >= i.task_id << 20 and s.step_id < (i.task_id + 1) << 20
+        and s.state = 'pending' and s.pending_dependencies = 0)
+    union
+    select t.task_id from tasker_core.tasks t
+    where t.task_id = any(v_task_ids) and t.n_pipeline = 0 and t.n_waiting_retry = 0);
+  if cardinality(v_suspects) = 0 then return; end if;
+  perform tasker_core._lock_task_steps(v_suspects);
+  -- A new statement: what another transaction was about to do is done now.
+  for v_task_id in
+    select t.task_id from tasker_core.tasks t
+    where t.task_id = any(v_suspects) and tasker_core._is_going_on(t) order by 1
+  loop
+    update tasker_core.steps s set pending_dependencies = 0, updated_at = v_now
+    where s.step_id >= v_task_id << 20 and s.step_id < (v_task_id + 1) << 20
+      and s.state = 'pending' and s.pending_dependencies > 0
+      and tasker_core._unsatisfied_parents(s.step_id, s.template_step_id) = 0;
+    select array_agg(s) into v_repaired from tasker_core.steps s
+    where s.step_id >= v_task_id << 20 and s.step_id < (v_task_id + 1) << 20
+      and s.state = 'pending' and s.pending_dependencies = 0;
+    continue when v_repaired is null;
+    perform 1 from tasker_core._reevaluate_task(null, v_task_id, v_now);
+    steps := steps + cardinality(v_repaired);
+  end loop;
+end $$;
+
+create function tasker_core._is_going_on(p_task tasker_core.tasks) returns boolean
+language sql immutable parallel safe
+as $$
+  select p_task.n_error = 0 and p_task.state <> 'blocked_by_failures'
+    and p_task.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+$$;
+
+-- purpose: the first task from p_from on that is not final; null when there is none. Final tasks stay final, so whoever
+--          remembers the answer and asks again from there does not read the finished ones a second time.
+create function tasker_core.first_open_task(p_from bigint) returns bigint
+language sql stable set search_path to '' as $$
+  select t.task_id from tasker_core.tasks t
+  where t.task_id >= p_from and t.state not in ('complete', 'error', 'cancelled', 'resolved_manually')
+  order by t.task_id limit 1
+$$;
+
+-- 0385_function_delete_finished_tasks.sql
+-- purpose: retention. Deletes tasks that have been final since before p_before, with everything that belongs to them; a
+--          task whose DLQ entry is pending stays until somebody resolves it. Off the hot path. Looks at the tasks behind
+--          p_after, up to p_look of them, and deletes up to p_limit, or as many as have p_max_steps steps (at least one).
+--          The log's rows are left to sweep_log: it has no index that could find them.
+-- returns: how many tasks it deleted, and where to go on: 0 when everything behind is too young.
+-- locks:   steps ascending, then tasks ascending; then rows that only belong to them. Waits for nobody: a task of which
+--          somebody holds a step stays until the next round.
+create function tasker_core.delete_finished_tasks(
+  p_before timestamptz, p_limit integer default 500, p_after bigint default 0, p_look integer default 10000,
+  p_max_steps integer default 20000, out deleted integer, out next_after bigint
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_ids bigint[];
+  v_step_ids bigint[];
+  v_held bigint[];
+  v_looked integer;
+  v_last bigint;
+begin
+  -- Ids follow the order of creation, and no task is final before it exists.
+  select count(*), max(x.task_id),
+    coalesce(array_agg(x.task_id order by x.task_id) filter (where x.is_due and x.steps_before < p_max_steps), '{}')
+  into v_looked, v_last, v_ids
+  from (
+    select l.*, coalesce(sum(l.n_total) filter (where l.is_due)
+      over (order by l.task_id rows between unbounded preceding and 1 preceding), 0) as steps_before
+    from (
+      select t.task_id, t.n_total, tasker_core._is_final(t.state) and t.state_since < p_before
+        and not exists (select from tasker_core.tasks_dlq d
+          where d.task_id = t.task_id and d.resolution_status = 'pending') as is_due
+      from tasker_core.tasks t where t.task_id > p_after order by t.task_id limit p_look
+    ) l
+  ) x;
+  deleted := 0;
+  if v_looked = 0 then next_after := 0; return; end if;
+  if cardinality(v_ids) > p_limit then v_ids := v_ids[1:p_limit]; end if;
+
+  if cardinality(v_ids) > 0 then
+    -- lock
+    v_step_ids := array(
+      select s.step_id from unnest(v_ids) i(task_id), lateral (
+        select s.step_id from tasker_core.steps s
+        where s.step_id >= i.task_id << 20 and s.step_id < (i.task_id + 1) << 20 offset 0) s
+      order by 1);
+    v_held := array(
+      select x.step_id from (
+        select s.step_id from tasker_core.steps s where s.step_id = any(v_step_ids)
+        order by s.step_id for update skip locked) x);
+    v_ids := array(
+      select i from unnest(v_ids) i
+      except select x >> 20 from (select unnest(v_step_ids) except select unnest(v_held)) u(x));
+    v_ids := array(
+      select x.task_id from (
+        select t.task_id from tasker_core.tasks t
+        where t.task_id = any(v_ids) and tasker_core._is_final(t.state) and t.state_since < p_before
+        order by t.task_id for update skip locked) x);
+    -- A new statement: an investigation may have been opened meanwhile.
+    v_ids := array(
+      select i from unnest(v_ids) i
+      except select d.task_id from tasker_core.tasks_dlq d
+        where d.task_id = any(v_ids) and d.resolution_status = 'pending'
+      order by 1);
+    v_step_ids := array(select x from unnest(v_step_ids) x where x >> 20 = any(v_ids) order by 1);
+    deleted := cardinality(v_ids);
+
+    -- delete
+    perform tasker_core._withdraw_steps(array(select s from tasker_core.steps s where s.step_id = any(v_step_ids)));
+    delete from tasker_core.step_edges e where e.from_id = any(v_step_ids);
+    delete from tasker_core.step_checkpoints c where c.step_id = any(v_step_ids);
+    delete from tasker_core.step_results r where r.step_id = any(v_step_ids);
+    delete from tasker_core.steps s where s.step_id = any(v_step_ids);
+    delete from tasker_core.operator_actions a where a.task_id = any(v_ids);
+    delete from tasker_core.tasks_dlq d where d.task_id = any(v_ids);
+    delete from tasker_core.task_identities i
+    where i.identity_hash = any(array(
+        select r.identity_hash from tasker_core.task_requests r where r.task_id = any(v_ids)))
+      and i.task_id = any(v_ids);
+    delete from tasker_core.task_requests r where r.task_id = any(v_ids);
+    delete from tasker_core.tasks t where t.task_id = any(v_ids);
+  end if;
+
+  next_after := case
+    when deleted > 0 then v_ids[deleted]
+    when v_looked = p_look and (select r.created_at from tasker_core.task_requests r where r.task_id = v_last) < p_before
+      then v_last
+    else 0
+  end;
+end $$;
+
+create function tasker_core._is_final(p_state tasker_core.task_state) returns boolean
+language sql immutable parallel safe
+as $$ select p_state in ('complete', 'error', 'cancelled', 'resolved_manually') $$;
+
+-- purpose: takes the audit trail of deleted tasks away: looks at p_blocks blocks of each log from block p_from on. Not by
+--          partition: a partition holds long-running tasks beside short ones, so dropping it would take history from
+--          tasks that are still there, and a row says no more than that its task has gone. A log read in the order in
+--          which it lies on disk needs no index, which would cost every write of the hot path.
+-- returns: rows deleted, and where to go on: 0 at the end.
+-- locks:   rows of the logs that nobody else writes.
+create function tasker_core.sweep_log(
+  p_from bigint, p_blocks integer default 1000, out deleted bigint, out next_from bigint
+)
+language plpgsql set search_path to '' as $$
+declare
+  v_to bigint := p_from + p_blocks;
+  v_low tid := format('(%s,0)', p_from)::tid;
+  v_high tid := format('(%s,0)', v_to)::tid;
+  v_gone bigint[];
+  v_count bigint;
+begin
+  -- Tasks are made in one commit with their first row, so one that is not there has been deleted.
+  v_gone := array(
+    select distinct l.step_id >> 20 from tasker_core.step_log l where l.ctid >= v_low and l.ctid < v_high
+    union select distinct l.task_id from tasker_core.task_log l where l.ctid >= v_low and l.ctid < v_high);
+  v_gone := array(select g from unnest(v_gone) g except select t.task_id from tasker_core.tasks t where t.task_id = any(v_gone));
+  deleted := 0;
+  if cardinality(v_gone) > 0 then
+    delete from tasker_core.step_log l where l.ctid >= v_low and l.ctid < v_high and l.step_id >> 20 = any(v_gone);
+    get diagnostics deleted = row_count;
+    delete from tasker_core.task_log l where l.ctid >= v_low and l.ctid < v_high and l.task_id = any(v_gone);
+    get diagnostics v_count = row_count;
+    deleted := deleted + v_count;
+  end if;
+  next_from := case when v_to * current_setting('block_size')::bigint
+    < greatest(pg_relation_size('tasker_core.step_log'), pg_relation_size('tasker_core.task_log')) then v_to else 0 end;
+end $$;
+
+-- purpose: messages of worker queues that nobody could read were archived by claim_steps; those archived before p_before go.
+-- returns: messages deleted.
+create function tasker_core.delete_archived_messages(p_before timestamptz, p_limit integer default 1000) returns bigint
+language plpgsql set search_path to '' as $$
+declare
+  v_table text;
+  v_count bigint;
+  v_deleted bigint := 0;
+begin
+  for v_table in
+    select distinct format('pgmq.%I', 'a_' || lower(tasker_core._queue_name(n.name, n.namespace_id * 4 + c)))
+    from tasker_core.namespaces n, generate_series(0, 2) c order by 1
+  loop
+    execute format('delete from %1$s where msg_id = any(array(
+      select a.msg_id from %1$s a where a.archived_at < $1 order by a.archived_at limit $2))', v_table)
+    using p_before, p_limit;
+    get diagnostics v_count = row_count;
+    v_deleted := v_deleted + v_count;
+  end loop;
+  return v_deleted;
 end $$;
 
 -- 0390_function_publish_events.sql

@@ -272,7 +272,9 @@ export async function assertIntegrity(db: Queryable): Promise<void> {
        where r.from_state::text = x.from_state and r.to_state::text = x.to_state)`,
   );
   const findings = { counters, dependencies, moves, orphans, breaks };
-  const wrong = Object.entries(findings).filter(([, rows]) => rows.length > 0);
+  const wrong = Object.entries(findings)
+    .filter(([, rows]) => rows.length > 0)
+    .map(([finding, rows]) => [finding, rows.length, rows.slice(0, 20)]);
   if (wrong.length > 0) {
     const text = JSON.stringify(wrong, (_, value) =>
       typeof value === "bigint" ? `${value}` : value,
