@@ -75,7 +75,6 @@ test("of a backlog of all three, the higher ones are done sooner and the lowest 
 
   const count = (of: string, upTo: number) => ran.slice(0, upTo).filter((x) => x === of).length;
   const shares = Object.fromEntries(["hi", "normal", "lo"].map((of) => [of, count(of, 100)]));
-  console.info("first 100 of 360 steps, by class:", shares);
   // 60 : 30 : 10 by the queues; steps that follow in the same task are handed over, a bounded share.
   expect(shares["hi"]).toBeGreaterThanOrEqual(45);
   expect(shares["hi"]).toBeLessThanOrEqual(85);
