@@ -47,7 +47,7 @@ export async function createFromOutside(
     CHAIN.version,
   );
   const task = newTask({ ...CHAIN, context: { n }, idempotencyKey: key }, template);
-  const nowhere = { callableIds: [], pools: [], free: [] };
+  const nowhere = { callableIds: [], pools: [], free: [], waitingClass: 0 } as const;
   const outcome = await createTasks(pool, 0, [task], nowhere, 1_000);
   const [duplicate] = outcome.duplicates;
   if (duplicate === undefined) return { taskUuid: task.taskUuid, existed: false };
