@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from host import ScriptedHost
-from tasker_core import HandlerRegistry
+from tasker_core import EventBridge, HandlerRegistry, Worker
+from tasker_core._worker import current
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +33,17 @@ def start_host() -> Iterator[Callable[..., ScriptedHost]]:
     yield start
     for host in hosts:
         host.close()
+
+
+@pytest.fixture
+def fresh_worker() -> Iterator[None]:
+    """No worker, bridge or registry before and after the test."""
+    Worker.reset_instance()
+    EventBridge.reset_instance()
+    logger = logging.getLogger("tasker")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+    Worker.reset_instance()
+    current.stop(grace_seconds=0.0)
+    EventBridge.reset_instance()

@@ -12,6 +12,8 @@ export interface HandlerFlags {
   readonly ruby: readonly string[];
   /** Where handler processes may join; replaces `worker.join.addresses`. */
   readonly join?: readonly string[];
+  /** Replaces `worker.join.token_file`. */
+  readonly joinToken?: string;
 }
 
 type Language = keyof HandlerPaths;

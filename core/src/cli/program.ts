@@ -181,12 +181,14 @@ function withHandlers(command: Command): Command {
 }
 
 function withJoin(command: Command): Command {
-  return withHandlers(command).option(
-    "--join <address>",
-    "let handler processes join here: unix:/path or tcp:127.0.0.1:port; may be repeated",
-    collect,
-    [],
-  );
+  return withHandlers(command)
+    .option(
+      "--join <address>",
+      "let handler processes join here: unix:/path or tcp:127.0.0.1:port; may be repeated",
+      collect,
+      [],
+    )
+    .option("--join-token <file>", "file with the token that joining processes have to know");
 }
 
 function contextOf(output: Output, global: GlobalOptions): CommandContext {

@@ -70,10 +70,17 @@ export async function runHost(
   }
 }
 
-function withJoin(loaded: LoadedConfig, { join = [] }: HostOptions): LoadedConfig {
-  if (join.length === 0) return loaded;
+function withJoin(loaded: LoadedConfig, { join = [], joinToken }: HostOptions): LoadedConfig {
+  if (join.length === 0 && joinToken === undefined) return loaded;
   const { config } = loaded;
-  const worker = { ...config.worker, join: { ...config.worker.join, addresses: [...join] } };
+  const worker = {
+    ...config.worker,
+    join: {
+      ...config.worker.join,
+      ...(join.length === 0 ? {} : { addresses: [...join] }),
+      ...(joinToken === undefined ? {} : { token_file: joinToken }),
+    },
+  };
   return { ...loaded, config: { ...config, worker } };
 }
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from tasker_core._protocol.handshake import HandshakeError
 from tasker_core._runtime.discovery import load_handlers
 from tasker_core._runtime.greeting import ProcessOptions
+from tasker_core._runtime.log_ring import level_number
 from tasker_core._runtime.process import HandlerProcess
 from tasker_core._transport.channel import Channel, open_channel
 from tasker_core._version import __version__
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 64
     _line_buffer_output()
-    logging.getLogger("tasker").setLevel(_level())
+    logging.getLogger("tasker").setLevel(level_number(os.environ.get("TASKER_LOG_LEVEL") or "info"))
     try:
         # Before any handler is imported: user code must never see the descriptor.
         channel = open_channel(spec)
@@ -111,12 +112,6 @@ def _worker_id() -> str:
 def _token() -> str | None:
     path = os.environ.pop("TASKER_BRIDGE_TOKEN_FILE", None)
     return None if path is None else Path(path).read_text(encoding="utf-8").strip()
-
-
-def _level() -> int:
-    name = os.environ.get("TASKER_LOG_LEVEL", "info").upper()
-    known = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "WARNING": 30, "ERROR": 40}
-    return known.get(name, logging.INFO)
 
 
 def _line_buffer_output() -> None:

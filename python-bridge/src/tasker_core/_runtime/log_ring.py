@@ -108,6 +108,19 @@ def _record_json(record: logging.LogRecord) -> bytes:
     return json_text.dumps(entry)
 
 
+def level_number(name: str) -> int:
+    """The number of a level's name; an unknown one is `info`."""
+    return _NUMBERS.get(name.lower(), logging.INFO)
+
+
+_NUMBERS = {
+    "trace": TRACE,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 _LEVELS = {
     logging.DEBUG: "debug",
     logging.INFO: "info",

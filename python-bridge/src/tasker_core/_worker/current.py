@@ -8,6 +8,7 @@ registered handlers, so it waits for the first poll.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import socket
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 from tasker_core._protocol.handshake import HandshakeError
 from tasker_core._runtime.greeting import ProcessOptions
+from tasker_core._runtime.log_ring import level_number
 from tasker_core._runtime.manifest import manifest
 from tasker_core._transport.channel import Channel, open_channel
 from tasker_core._worker.host_process import HostProcess
@@ -77,6 +79,10 @@ class WorkerRuntime:
                 self._token_file = Path(token) if token else None
         except (OSError, ValueError) as error:
             raise WorkerBootstrapError(f"cannot reach the host: {error}") from error
+        logger = logging.getLogger("tasker")
+        if logger.level == logging.NOTSET:
+            # Records travel to the host; a program that wants another level has set it.
+            logger.setLevel(level_number(self.config.log_level))
         self.state = WorkerState.RUNNING
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -34,18 +35,17 @@ class HostProcess:
         # Private to this user (0700), as the socket's owner is all that protects it.
         self._directory = tempfile.TemporaryDirectory(prefix="tasker-worker-")
         self.address = f"unix:{Path(self._directory.name) / 'bridge.sock'}"
+        self.token_file = Path(self._directory.name) / "token"
         self.ready: dict[str, Any] = {}
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def token_file(self) -> Path:
-        """Where the host keeps the token: TASKER_BRIDGE_TOKEN_FILE, else its default."""
-        return Path(self._environment.get("TASKER_BRIDGE_TOKEN_FILE") or ".tasker/bridge-token")
-
     def start(self) -> None:
         """Returns once the host listens. Raises WorkerBootstrapError saying what it said last."""
-        command = [*host_command(self._environment), "worker", "--json", "--join", self.address]
+        command = [*host_command(self._environment), "worker", "--json"]
+        command += ["--join", self.address, "--join-token", str(self.token_file)]
+        self.token_file.touch(0o600)
+        self.token_file.write_text(secrets.token_hex(32), encoding="utf-8")
         if self._config.config_path is not None:
             command += ["--config", self._config.config_path]
         command += ["--log-level", self._config.log_level]

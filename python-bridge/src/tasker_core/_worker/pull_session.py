@@ -171,8 +171,11 @@ class PullSession(Session):
         return expired
 
     def close(self, grace_seconds: float) -> None:
-        """Finish what is in flight, say goodbye, end the connection."""
-        if self._reader.is_alive():
+        """Finish what is in flight, say goodbye, end the connection.
+
+        Without grace the connection just ends: the host gives what is in flight to others.
+        """
+        if grace_seconds > 0 and self._reader.is_alive():
             self.drain_soon("the program stops its worker", grace_seconds * 1000)
             self._reader.join(grace_seconds + 2 * EXIT_SECONDS)
         if self._reader.ident is not None:
