@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { segmentationCases, stepsOf } from "../../../../test/conformance/rules/load.js";
 import type { JsonValue } from "../../../src/lib/json-number.js";
 import { parseJson } from "../../../src/lib/parse-json.js";
 import { planFor } from "../../../src/lifecycle/plans/index.js";
-import { FAILURE_STRATEGIES, type StepDefinition } from "../../../src/model/index.js";
+import { FAILURE_STRATEGIES } from "../../../src/model/index.js";
 import { after, step, typed } from "../../model/builders.js";
 import {
   batches,
@@ -109,148 +110,16 @@ steps:
   });
 });
 
-interface Case {
-  name: string;
-  steps: StepDefinition[];
-  created: string[];
-  edges: string[];
-}
-
 const batch = [analyze, worker("work", ["analyze"])];
 const merge = typed("deferred_convergence", "merge", "work");
-const fixed = ["analyze > work_1 (batch_dependency)", "work_1 > merge (worker_to_convergence)"];
-
-const cases: Case[] = [
-  {
-    name: "every convergence that lists the worker template",
-    steps: [
-      ...batch,
-      merge,
-      typed("deferred_convergence", "audit", "work"),
-      typed("deferred_convergence", "elsewhere", "other"),
-      after("other"),
-    ],
-    created: ["merge", "audit"],
-    edges: [...fixed, "work_1 > audit (worker_to_convergence)"],
-  },
-  {
-    name: "a convergence of workers gets no edge from its other dependencies",
-    steps: [
-      ...batch,
-      after("other"),
-      typed("deferred_convergence", "merge", "work", "other", "analyze"),
-    ],
-    created: ["merge"],
-    edges: fixed,
-  },
-  {
-    name: "ours: steps held back behind the convergence come with it, waiting for all that exists",
-    steps: [
-      ...batch,
-      merge,
-      after("other"),
-      after("report", "merge"),
-      after("mail", "report", "other", "analyze"),
-    ],
-    created: ["merge", "report", "mail"],
-    edges: [...fixed, "merge > report", "report > mail", "other > mail", "analyze > mail"],
-  },
-  {
-    name: "a convergence on the convergence comes with it",
-    steps: [
-      ...batch,
-      merge,
-      typed("deferred_convergence", "all", "merge", "never"),
-      typed("deferred_convergence", "never", "analyze"),
-    ],
-    created: ["merge", "all"],
-    edges: [...fixed, "merge > all"],
-  },
-  {
-    name: "a decision behind the convergence is created, its branches are its own",
-    steps: [
-      ...batch,
-      merge,
-      typed("decision", "route", "merge"),
-      after("branch", "route"),
-      after("both", "merge", "branch"),
-    ],
-    created: ["merge", "route"],
-    edges: [...fixed, "merge > route"],
-  },
-  {
-    name: "a step behind the convergence and behind an open decision is the decision's",
-    steps: [
-      ...batch,
-      merge,
-      after("start"),
-      typed("decision", "route", "start"),
-      after("branch", "route"),
-      after("both", "merge", "branch"),
-      after("behind", "both", "merge"),
-    ],
-    created: ["merge"],
-    edges: fixed,
-  },
-  {
-    name: "a batch in a branch: its decision is taken, so what waits for the convergence is created",
-    steps: [
-      after("start"),
-      typed("decision", "route", "start"),
-      after("manual", "route"),
-      { ...analyze, dependencies: ["route"] },
-      worker("work", ["analyze"]),
-      merge,
-      after("report", "merge", "manual", "start"),
-    ],
-    created: ["merge", "report"],
-    edges: [...fixed, "merge > report", "start > report"],
-  },
-  {
-    name: "the next batch behind the convergence is created, its workers are not",
-    steps: [
-      ...batch,
-      merge,
-      typed("batchable", "again", "merge"),
-      worker("rework", ["again"]),
-      typed("deferred_convergence", "remerge", "rework"),
-      after("end", "remerge", "merge"),
-    ],
-    created: ["merge", "again", "end"],
-    edges: [...fixed, "merge > again", "again > end", "merge > end"],
-  },
-  {
-    name: "two batches: what waits for both waits for the other analyzer until that has its workers",
-    steps: [
-      ...batch,
-      merge,
-      typed("batchable", "analyze_b"),
-      worker("work_b", ["analyze_b"]),
-      typed("deferred_convergence", "merge_b", "work_b"),
-      after("report", "merge", "merge_b"),
-    ],
-    created: ["merge", "report"],
-    edges: [...fixed, "merge > report", "analyze_b > report"],
-  },
-  {
-    name: "two batches under one convergence: it waits for the other analyzer too",
-    steps: [
-      ...batch,
-      typed("batchable", "analyze_b"),
-      worker("work_b", ["analyze_b"]),
-      typed("deferred_convergence", "merge", "work", "work_b"),
-    ],
-    created: ["merge"],
-    edges: [...fixed, "analyze_b > merge"],
-  },
-];
 
 describe("steps created with a batch", () => {
-  it.each(cases)("$name", ({ steps, created, edges }) => {
-    const runtime = fromSteps(...steps);
-    const seen = named(runtime, planOf(resultOf(runtime, "analyze", batches("work", "1"))));
-    expect(seen.created.toSorted()).toEqual([...created, "work_1"].toSorted());
-    expect(seen.edges.toSorted()).toEqual(edges.toSorted());
+  it.each(segmentationCases("batches"))("$name", (one) => {
+    const runtime = fromSteps(...stepsOf(one.steps));
+    const value = batches("work", ...one.batches);
+    const seen = named(runtime, planOf(resultOf(runtime, one.completes ?? "", value)));
+    expect(seen.created.toSorted()).toEqual(one.created?.toSorted());
+    expect(seen.edges.toSorted()).toEqual(one.edges?.toSorted());
   });
 });
 
