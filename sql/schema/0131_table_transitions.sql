@@ -215,5 +215,5 @@ insert into tasker_core.task_moves (from_state, to_state, path, events) values
 insert into tasker_core.task_moves (from_state, to_state, path, events)
 select r.from_state, r.to_state, array[r.to_state], array[r.event]
 from tasker_core.task_transition_rules r
-where r.event in ('Cancel', 'ResolveManually', 'TimedOut', 'GiveUp')
+where r.event in ('Cancel', 'ResolveManually', 'TimedOut', 'GiveUp', 'EnqueueFailed')
   or (r.from_state = 'steps_in_process' and r.event = 'Fail');

@@ -68,21 +68,3 @@ test("counts, rates, slowest and summaries of one finished and one failed task",
   );
   expect(Object.values(others.rows[0] ?? {})).toEqual([1, 0, 4, 2, 4, 0]);
 });
-
-test("retry times and delays", async () => {
-  const { rows } = await database.pool.query(
-    `select tasker.calculate_step_next_retry_time(5, '2026-01-01', null, 1)::text as asked,
-       tasker.calculate_step_next_retry_time(null, null, '2026-01-01', 3)::text as third,
-       tasker.calculate_step_next_retry_time(null, null, '2026-01-01', 30)::text as capped,
-       tasker.calculate_step_next_retry_time(null, null, null, 3) as never,
-       tasker.calculate_backoff_delay(3) as delay, tasker.calculate_backoff_delay(500) as longest`,
-  );
-  expect(Object.values(rows[0] ?? {})).toEqual([
-    "2026-01-01 00:00:05",
-    "2026-01-01 00:00:08",
-    "2026-01-01 00:01:00",
-    null,
-    8,
-    60,
-  ]);
-});

@@ -27,6 +27,8 @@ export interface StepOverrides {
   readonly backoff?: string;
   readonly backoff_base_ms?: number;
   readonly backoff_cap_ms?: number;
+  readonly backoff_multiplier?: number;
+  readonly backoff_jitter?: number;
   readonly initial?: boolean;
   readonly pending_dependencies?: number;
   readonly children?: readonly number[];

@@ -10,31 +10,6 @@ async function value<T>(text: string, values: readonly unknown[]): Promise<T> {
   return rows[0]?.value as T;
 }
 
-// contract/states.md section 10: none 0; linear base*n; exponential base*multiplier^n; fibonacci base*F(n), F = 1, 2, 3, 5.
-test.each([
-  ["none", 1, 0],
-  ["linear", 1, 100],
-  ["linear", 4, 400],
-  ["exponential", 1, 200],
-  ["exponential", 3, 800],
-  ["exponential", 200, 5_000],
-  ["fibonacci", 1, 100],
-  ["fibonacci", 2, 200],
-  ["fibonacci", 3, 300],
-  ["fibonacci", 4, 500],
-  ["fibonacci", 5, 800],
-  ["fibonacci", 500, 5_000],
-] as const)(
-  "%s backoff after %i attempts is %i ms (base 100, cap 5 000)",
-  async (kind, attempts, expected) => {
-    const delay = await value<bigint>("tasker_core.backoff_ms($1, 100, 5000, 2, $2)", [
-      kind,
-      attempts,
-    ]);
-    expect(delay).toBe(BigInt(expected));
-  },
-);
-
 test.each([
   [1n, 0],
   [7n, 1_048_575],
