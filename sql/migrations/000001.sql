@@ -520,7 +520,7 @@ insert into tasker_core.task_moves (from_state, to_state, path, events) values
 insert into tasker_core.task_moves (from_state, to_state, path, events)
 select r.from_state, r.to_state, array[r.to_state], array[r.event]
 from tasker_core.task_transition_rules r
-where r.event in ('Cancel', 'ResolveManually', 'TimedOut', 'GiveUp')
+where r.event in ('Cancel', 'ResolveManually', 'TimedOut', 'GiveUp', 'EnqueueFailed')
   or (r.from_state = 'steps_in_process' and r.event = 'Fail');
 
 -- 0132_table_operator_actions.sql
@@ -1252,14 +1252,15 @@ language sql stable set search_path to '' as $$
   from (select t.due_at from tasker_core.step_timers t order by t.due_at limit 1) x
 $$;
 
--- Delay before the next attempt of a step: a server's hint, else the template's strategy with jitter; capped.
+-- Delay before the next attempt of a step: a server's hint, capped; else the template's strategy, capped, with jitter: the
+-- cap is where many steps meet, so they are spread there too.
 create function tasker_core._retry_delay_ms(p_template_step_id bigint, p_attempts integer, p_hint_ms integer)
 returns integer
 language sql volatile set search_path to '' as $$
   select (case
     when p_hint_ms is not null then least(p_hint_ms, ts.backoff_cap_ms)
-    else least(ts.backoff_cap_ms, greatest(0, (1 + (random() * 2 - 1) * ts.backoff_jitter) *
-      tasker_core.backoff_ms(ts.backoff, ts.backoff_base_ms, ts.backoff_cap_ms, ts.backoff_multiplier, p_attempts)))
+    else (1 + (random() * 2 - 1) * ts.backoff_jitter) *
+      tasker_core.backoff_ms(ts.backoff, ts.backoff_base_ms, ts.backoff_cap_ms, ts.backoff_multiplier, p_attempts)
   end)::integer
   from tasker_core.template_steps ts where ts.template_step_id = p_template_step_id
 $$;
