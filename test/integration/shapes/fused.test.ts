@@ -1,0 +1,4 @@
+import { startFused } from "./hosts.js";
+import { describeShapes } from "./suite.js";
+
+describeShapes(startFused, [], () => {});

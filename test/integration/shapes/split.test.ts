@@ -1,0 +1,4 @@
+import { startSplit } from "./hosts.js";
+import { describeShapes } from "./suite.js";
+
+describeShapes(startSplit, [], () => {});

@@ -1,0 +1,138 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { assertIntegrity } from "../../sql/support/sql-host.js";
+import { useTestDatabase } from "../../support/test-database.js";
+import { waitFor } from "../../support/wait-for.js";
+import type { ShapeHosts, ShapeHostsOptions } from "./hosts.js";
+import { type Shape, type ShapeCase, speakers, templateName, templateOf } from "./shape.js";
+import { BATCHES, ROW_COUNT, rowOf } from "./tables/batches.js";
+import { DECISIONS } from "./tables/decisions.js";
+import { EVENTS } from "./tables/events.js";
+import { FAULTS } from "./tables/faults.js";
+import { GRAPHS } from "./tables/graphs.js";
+import { stepEnds, taskTrail } from "./trail.js";
+import { MIXED, VOICES, type Voice } from "./voices.js";
+
+const TABLE: readonly Shape[] = [...GRAPHS, ...DECISIONS, ...BATCHES, ...FAULTS, ...EVENTS];
+
+/** What the tests of one mode share. Read the properties inside tests and hooks only. */
+export interface ShapeWorld {
+  readonly database: ReturnType<typeof useTestDatabase>;
+  hosts(): ShapeHosts;
+  /** A folder of this run, removed at its end. */
+  folder(): string;
+}
+
+interface Run {
+  readonly taskUuid: string;
+  readonly state: string;
+}
+
+/**
+ * Every row of the table in every voice, on hosts that all of them share. The tasks are created together and run side by
+ * side; the tests only look at how theirs ended.
+ */
+export function describeShapes(
+  start: (options: ShapeHostsOptions) => Promise<ShapeHosts>,
+  more: readonly Shape[],
+  tests: (world: ShapeWorld) => void,
+): void {
+  const database = useTestDatabase({ maxConnections: 4 });
+  const runs = new Map<string, Promise<Run>>();
+  let hosts: ShapeHosts | undefined;
+  let folder = "";
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tasker-shapes-"));
+    process.env["SHAPES_EVENTS"] = join(folder, "events");
+    const files = await writeFiles(folder);
+    const voices = [...VOICES, MIXED];
+    const templates = [...TABLE, ...more].flatMap((shape) =>
+      voices.map((voice) => templateOf(shape, voice)),
+    );
+    hosts = await start({ databaseUrl: database.url, templates });
+    const { front } = hosts;
+    for (const shape of TABLE) {
+      for (const voice of voices) {
+        for (const row of shape.cases) {
+          const run = front.run(templateName(shape, voice), row.input(files), 60_000);
+          run.catch(() => undefined); // the test that waits for it tells
+          runs.set(runName(shape, voice, row), run);
+        }
+      }
+    }
+  }, 90_000);
+  afterAll(async () => {
+    await Promise.allSettled(runs.values());
+    await assertIntegrity(database.pool);
+    await hosts?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const world: ShapeWorld = {
+    database,
+    hosts: () => {
+      if (hosts === undefined) throw new Error("no hosts outside tests and hooks");
+      return hosts;
+    },
+    folder: () => folder,
+  };
+
+  describe.each([...VOICES, MIXED])("$name", (voice) => {
+    for (const shape of TABLE) {
+      const speakerOf = speakers(templateOf(shape, voice), voice);
+      test.each(shape.cases)(`${shape.name}: $title`, async (row) => {
+        const run = await runs.get(runName(shape, voice, row));
+        if (run === undefined) throw new Error("the task was not created");
+        const ends = await stepEnds(database.pool, run.taskUuid);
+        const expected = row.steps(speakerOf);
+        expect({ state: run.state, steps: ends }).toEqual({ state: row.state, steps: expected });
+        if (row.taskTrail !== undefined) {
+          expect(await taskTrail(database.pool, run.taskUuid)).toEqual(row.taskTrail);
+        }
+        if (row.events !== undefined) await expectEvents(run.taskUuid, row.events);
+      });
+    }
+  });
+
+  tests(world);
+
+  async function expectEvents(taskUuid: string, events: readonly string[]): Promise<void> {
+    const through = (...modes: string[]) =>
+      events.filter((name) => modes.includes(name.split(".")[0] ?? "")).sort();
+    const local = async () => {
+      const lines = (await readFile(join(folder, "events"), "utf8")).trimEnd().split("\n");
+      return lines.map((line) => line.split(" ")).filter(([task]) => task === taskUuid);
+    };
+    const fast = through("fast", "broadcast");
+    await waitFor(async () => (await local()).length >= fast.length, {
+      describe: () => `${fast.length} events of ${taskUuid}`,
+    });
+    expect((await local()).map(([, name]) => name).sort()).toEqual(fast);
+    const { rows } = await database.pool.query<{ name: string }>(
+      `select message ->> 'event_name' as name from pgmq.q_tests_domain_events
+       where message -> 'metadata' ->> 'task_uuid' = $1`,
+      [taskUuid],
+    );
+    expect(rows.map(({ name }) => name).sort()).toEqual(through("durable", "broadcast"));
+  }
+}
+
+const runName = (shape: Shape, voice: Voice, row: ShapeCase) =>
+  `${templateName(shape, voice)}: ${row.title}`;
+
+async function writeFiles(folder: string) {
+  const write = async (name: string, rows: number) => {
+    const lines = Array.from({ length: rows }, (_, i) => Object.values(rowOf(i + 1)).join(","));
+    const path = join(folder, name);
+    await writeFile(path, `${["id,amount", ...lines].join("\n")}\n`);
+    return path;
+  };
+  return {
+    rows: await write("rows.csv", ROW_COUNT),
+    oneRow: await write("one-row.csv", 1),
+    noRows: await write("no-rows.csv", 0),
+  };
+}

@@ -1,0 +1,178 @@
+import { completes, errorType, fails, type Shape, type ShapeCase, type StepEnd } from "../shape.js";
+import type { Speaker } from "../voices.js";
+
+export const ROW_COUNT = 1_000;
+/** 21 workers, the last one with 40 rows. Every form of analyzer divides 1 000 rows into the same shares of it. */
+const BATCH_SIZE = 48;
+
+export const rowOf = (id: number) => ({ id, amount: (id * 7) % 101 });
+
+interface Share {
+  readonly start: number;
+  readonly end: number;
+}
+const sharesOf = (rows: number): Share[] =>
+  Array.from({ length: Math.ceil(rows / BATCH_SIZE) }, (_, i) => ({
+    start: i * BATCH_SIZE,
+    end: Math.min((i + 1) * BATCH_SIZE, rows),
+  }));
+const idsOf = ({ start, end }: Share) => Array.from({ length: end - start }, (_, i) => start + i + 1);
+const amountOf = (share: Share) => idsOf(share).reduce((sum, id) => sum + rowOf(id).amount, 0);
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+const isTypescriptFunction = ({ language, form }: Speaker) =>
+  language === "typescript" && form === "functional";
+
+/** TypeScript's `defineBatchAnalyzer` counts from `batch_000`, everyone else from `001`. */
+function workerName(analyzer: Speaker, index: number): string {
+  const digits = (n: number) => String(n).padStart(3, "0");
+  return isTypescriptFunction(analyzer)
+    ? `process_batch_${digits(index)}`
+    : `process_${digits(index + 1)}`;
+}
+
+function planned(analyzer: Speaker, rows: number): StepEnd {
+  const cursor_configs = sharesOf(rows).map(({ start, end }, index) => ({
+    batch_id: workerName(analyzer, index).slice("process_".length),
+    start_cursor: start,
+    end_cursor: end,
+    batch_size: end - start,
+  }));
+  const worker_count = cursor_configs.length;
+  const outcome = { worker_template_name: "process", worker_count, cursor_configs };
+  return completes({
+    batch_processing_outcome: { type: "create_batches", ...outcome, total_items: rows },
+    // Python and Ruby repeat the figures beside the outcome.
+    ...(analyzer.language === "typescript" ? {} : { worker_count, total_items: rows }),
+  });
+}
+
+/** The rows of every share but the failed one. */
+function counted(rows: number, failed: number | null = null): StepEnd {
+  const shares = sharesOf(rows);
+  const good = shares.filter((_, index) => index !== failed);
+  return completes({
+    worker_count: shares.length,
+    scenario: "with_batches",
+    rows: sum(good.map(({ start, end }) => end - start)),
+    amount: sum(good.map(amountOf)),
+  });
+}
+
+function workers(rows: number, speakerOf: (step: string) => Speaker, failed: number | null = null) {
+  const analyzer = speakerOf("analyze");
+  return Object.fromEntries(
+    sharesOf(rows).map((share, index) => [
+      workerName(analyzer, index),
+      index === failed
+        ? fails(errorType(speakerOf("process"), "permanent"), `row ${share.start} is broken`)
+        : completes({ ids: idsOf(share), amount: amountOf(share) }),
+    ]),
+  );
+}
+
+const batchShape = (strategy: string, cases: readonly ShapeCase[]): Shape => ({
+  name: `batch_${strategy}`,
+  steps: `  - name: analyze
+    type: batchable
+    handler: { callable: $analyze, initialization: { worker_template_name: process } }
+  - name: process
+    type: batch_worker
+    handler: { callable: $process }
+    dependencies: [analyze]
+    batch_config:
+      { batch_size: ${BATCH_SIZE}, parallelism: ${strategy === "fail_fast" ? 1 : 50}, cursor_field: id, worker_template: process, failure_strategy: ${strategy} }
+  - { name: total, type: deferred_convergence, handler: { callable: $total }, dependencies: [process] }`,
+  cases,
+});
+
+const everyRow: ShapeCase = {
+  title: "a thousand rows, each counted once, the last share smaller",
+  input: ({ rows }) => ({ csv: rows, batch_size: BATCH_SIZE }),
+  state: "complete",
+  steps: (speakerOf) => ({
+    analyze: planned(speakerOf("analyze"), ROW_COUNT),
+    ...workers(ROW_COUNT, speakerOf),
+    total: counted(ROW_COUNT),
+  }),
+};
+
+const oneFails: ShapeCase = {
+  title: "the failure of one worker is left out, the rest converges",
+  input: ({ rows }) => ({ csv: rows, batch_size: BATCH_SIZE, fail_at: 2 * BATCH_SIZE }),
+  state: "complete",
+  steps: (speakerOf) => ({
+    analyze: planned(speakerOf("analyze"), ROW_COUNT),
+    ...workers(ROW_COUNT, speakerOf, 2),
+    total: counted(ROW_COUNT, 2),
+  }),
+};
+
+/** One worker at a time, so that none but the first has begun. */
+const firstFails: ShapeCase = {
+  title: "the failure of the first worker cancels the others",
+  input: ({ rows }) => ({ csv: rows, batch_size: BATCH_SIZE, fail_at: 0 }),
+  state: "blocked_by_failures",
+  steps: (speakerOf) => {
+    const all = workers(ROW_COUNT, speakerOf, 0);
+    const never = { attempts: 0, result: null, error: null };
+    return {
+      analyze: planned(speakerOf("analyze"), ROW_COUNT),
+      ...Object.fromEntries(
+        Object.entries(all).map(([name, end]) => [
+          name,
+          end.state === "error"
+            ? end
+            : { state: "cancelled", ...never, trail: ["pending", "cancelled"] },
+        ]),
+      ),
+      total: { state: "pending", ...never, trail: ["pending"] },
+    };
+  },
+};
+
+const oneRow: ShapeCase = {
+  title: "one row, one worker",
+  input: (files) => ({ csv: files.oneRow, batch_size: BATCH_SIZE }),
+  state: "complete",
+  steps: (speakerOf) => ({
+    analyze: planned(speakerOf("analyze"), 1),
+    ...workers(1, speakerOf),
+    total: counted(1),
+  }),
+};
+
+const noRows: ShapeCase = {
+  title: "no rows: a placeholder, or for a TypeScript function nothing at all",
+  input: (files) => ({ csv: files.noRows, batch_size: BATCH_SIZE }),
+  state: "complete",
+  steps: (speakerOf) => {
+    const analyzer = speakerOf("analyze");
+    if (isTypescriptFunction(analyzer)) return { analyze: planned(analyzer, 0) };
+    const reason = isRubyFunction(analyzer) ? {} : { reason: emptyReason(analyzer) };
+    return {
+      analyze: completes({ batch_processing_outcome: { type: "no_batches" }, ...reason }),
+      process_000: completes({ no_op: true, processed_count: 0 }),
+      total: completes({
+        // Ruby's scenario looks at the dependencies, where the placeholder is; the others at the analyzer's outcome.
+        ...(isRubyClass(speakerOf("total"))
+          ? { worker_count: 1, scenario: "with_batches" }
+          : { worker_count: 0, scenario: "no_batches" }),
+        rows: 0,
+        amount: 0,
+      }),
+    };
+  },
+};
+
+const isRubyFunction = ({ language, form }: Speaker) =>
+  language === "ruby" && form === "functional";
+const isRubyClass = ({ language, form }: Speaker) => language === "ruby" && form === "class";
+const emptyReason = ({ form }: Speaker) =>
+  form === "class" ? "the file is empty" : "empty_dataset";
+
+export const BATCHES: readonly Shape[] = [
+  batchShape("continue_on_failure", [everyRow, oneFails, oneRow, noRows]),
+  batchShape("isolate", [oneFails]),
+  batchShape("fail_fast", [everyRow, firstFails]),
+];
