@@ -2,9 +2,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { collectEvents, collectHandlers } from "@tasker-core/sdk/host";
 import type { Config } from "../../../core/src/config/index.js";
-import type { TaskTemplate } from "../../../core/src/model/index.js";
 import { type CliProcess, type CliProject, createCliProject } from "../../e2e/cli-support.js";
-import { startTestEngine, type TestEngine } from "../../support/test-engine.js";
+import { startTestEngine, type TestEngine, yamlTemplate } from "../../support/test-engine.js";
 import { waitFor } from "../../support/wait-for.js";
 import * as classHandlers from "./handlers/typescript/class-handlers.js";
 import * as eventLog from "./handlers/typescript/event-log.js";
@@ -26,7 +25,8 @@ export interface ShapeHosts {
 
 export interface ShapeHostsOptions {
   readonly databaseUrl: string;
-  readonly templates: readonly TaskTemplate[];
+  /** The texts of their files. */
+  readonly templates: readonly string[];
 }
 
 /** Orchestrator and worker in this process. */
@@ -38,7 +38,7 @@ export async function startFused({
   const front = await startTestEngine({
     databaseUrl,
     templates: {},
-    parsedTemplates: templates,
+    parsedTemplates: templates.map(yamlTemplate),
     handlers: Object.fromEntries(classes.map((handler) => [handler.handlerName, handler])),
     events: collectEvents(eventLog),
     languages: ["python", "ruby"],
@@ -64,12 +64,13 @@ export async function startSplit({
   const front = await startTestEngine({
     databaseUrl,
     templates: {},
-    parsedTemplates: templates,
+    parsedTemplates: templates.map(yamlTemplate),
     role: "server",
     configure,
   });
   const project = await createCliProject(() => databaseUrl);
-  await project.write({ "tasker.toml": WORKER_TOML });
+  const files = templates.map((text, i) => [`config/tasks/${i}.yaml`, text] as const);
+  await project.write({ "tasker.toml": WORKER_TOML, ...Object.fromEntries(files) });
   let worker = await startWorker(project);
   return {
     front,
@@ -95,6 +96,8 @@ const WORKER_TOML = `
 [lease]
 lease_seconds = 2
 handler_wait_seconds = 0
+[orchestration.decision_points]
+max_decision_depth = ${MAX_DECISION_DEPTH}
 `;
 
 function configure(config: Config): void {

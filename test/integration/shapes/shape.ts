@@ -14,6 +14,7 @@ export interface Shape {
 export interface ShapeFiles {
   readonly rows: string;
   readonly oneRow: string;
+  readonly fewRows: string;
   readonly noRows: string;
 }
 
@@ -82,21 +83,24 @@ const RUBY_TYPES = {
 
 export const templateName = (shape: Shape, voice: Voice) => `${shape.name}_${voice.name}`;
 
+export const templateOf = (shape: Shape, voice: Voice): TaskTemplate =>
+  yamlTemplate(templateText(shape, voice));
+
 /** The shape's template with its handlers in the given voice. */
-export function templateOf(shape: Shape, voice: Voice): TaskTemplate {
+export function templateText(shape: Shape, voice: Voice): string {
   let step = 0;
   const steps = shape.steps.replace(/\$(\w+)/g, (_, word: string) => {
     const spoken = callable(voice.at(step), word);
     step += 1;
     return spoken;
   });
-  return yamlTemplate(`
+  return `
 name: ${templateName(shape, voice)}
 namespace_name: tests
 version: 1.0.0
 identity_strategy: always_unique
 steps:
-${steps}`);
+${steps}`;
 }
 
 /** Who speaks for a step of the template; steps made at run time are asked for by the name of their template step. */

@@ -6,43 +6,49 @@ interface StoredResult {
   readonly error: { readonly error_type: string | null; readonly message: string } | null;
 }
 
-/** How the steps of a task ended, by name, as the database tells it. */
-export async function stepEnds(db: Pool, taskUuid: string): Promise<Record<string, StepEnd>> {
+/** How a task and its steps ended, as the database tells it. */
+export interface TaskEnd {
+  readonly trail: readonly string[];
+  readonly steps: Readonly<Record<string, StepEnd>>;
+}
+
+/** Every task of the database, by uuid. */
+export async function taskEnds(db: Pool): Promise<Map<string, TaskEnd>> {
+  const { rows: tasks } = await db.query<{ task_uuid: string; trail: string[] }>(
+    `select task_uuid, array_agg(to_state order by sort_key) as trail
+     from tasker.task_transitions group by task_uuid`,
+  );
   const { rows } = await db.query<{
+    task_uuid: string;
     name: string;
     state: string;
     attempts: number;
     results: string | null;
     trail: string[];
   }>(
-    `select s.name, s.state, s.attempts, s.results, t.trail from tasker.workflow_steps s
-     join lateral (select array_agg(to_state order by sort_key) as trail
-       from tasker.workflow_step_transitions t where t.workflow_step_uuid = s.workflow_step_uuid) t on true
-     where s.task_uuid = $1 order by s.step_id`,
-    [taskUuid],
+    `with trails as (
+       select workflow_step_uuid, array_agg(to_state order by sort_key) as trail
+       from tasker.workflow_step_transitions group by workflow_step_uuid)
+     select s.task_uuid, s.name, s.state, s.attempts, s.results, t.trail
+     from tasker.workflow_steps s join trails t using (workflow_step_uuid) order by s.step_id`,
   );
-  return Object.fromEntries(
-    rows.map(({ name, state, attempts, results, trail }) => {
-      const stored: StoredResult | null = results === null ? null : JSON.parse(results);
-      const error = stored?.error ?? null;
-      const end: StepEnd = {
-        state,
-        attempts,
-        result: stored?.result ?? null,
-        error: error === null ? null : { type: error.error_type, message: error.message },
-        trail,
-      };
-      return [name, end];
-    }),
+  const steps = new Map<string, Record<string, StepEnd>>();
+  for (const { task_uuid, name, state, attempts, results, trail } of rows) {
+    const stored: StoredResult | null = results === null ? null : JSON.parse(results);
+    const error = stored?.error ?? null;
+    const ofTask = steps.get(task_uuid) ?? {};
+    ofTask[name] = {
+      state,
+      attempts,
+      result: stored?.result ?? null,
+      error: error === null ? null : { type: error.error_type, message: error.message },
+      trail,
+    };
+    steps.set(task_uuid, ofTask);
+  }
+  return new Map(
+    tasks.map(({ task_uuid, trail }) => [task_uuid, { trail, steps: steps.get(task_uuid) ?? {} }]),
   );
-}
-
-export async function taskTrail(db: Pool, taskUuid: string): Promise<string[]> {
-  const { rows } = await db.query<{ to_state: string }>(
-    "select to_state from tasker.task_transitions where task_uuid = $1 order by sort_key",
-    [taskUuid],
-  );
-  return rows.map(({ to_state }) => to_state);
 }
 
 export async function stepUuid(db: Pool, taskUuid: string, name: string): Promise<string> {

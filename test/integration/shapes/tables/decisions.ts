@@ -1,16 +1,12 @@
 import { expect } from "vitest";
 import { completes, fails, type Shape, type ShapeCase } from "../shape.js";
-import type { Speaker } from "../voices.js";
 
-/** What each kind of decision handler stores besides the steps it names. */
-function routed(speaker: Speaker, steps: readonly string[], amount: number) {
+/** What a decision handler stores: the outcome, and beside it what it was given for readers. */
+function routed(steps: readonly string[], amount: number) {
   const decision_point_outcome =
     steps.length === 0 ? { type: "no_branches" } : { type: "create_steps", step_names: steps };
   const reason = steps.length === 0 ? { reason: "nothing to approve" } : {};
-  // Ruby's `Decision.route` merges a route's context into the result itself.
-  const isFlat = speaker.language === "ruby" && speaker.form === "functional" && steps.length > 0;
-  const context = isFlat ? { amount } : { routing_context: { amount } };
-  return completes({ decision_point_outcome, ...context, ...reason });
+  return completes({ decision_point_outcome, routing_context: { amount }, ...reason });
 }
 
 const APPROVAL: Shape = {
@@ -44,9 +40,9 @@ function approvalOf(amount: number, approvals: readonly string[]): ShapeCase {
     title: `${amount} is approved by ${approvals.join(" and ") || "nobody"}`,
     input: () => ({ amount }),
     state: "complete",
-    steps: (speakerOf) => ({
+    steps: () => ({
       ...Object.fromEntries([by("request")]),
-      route: routed(speakerOf("route"), approvals, amount),
+      route: routed(approvals, amount),
       ...Object.fromEntries(approvals.map(by)),
       ...(approvals.length === 0 ? {} : { finalize: completes({ present: approvals }) }),
     }),
@@ -154,7 +150,10 @@ ${decision("three", "b")}${plain("c", "three")}${decision("four", "c")}${plain("
       title: "a step that is out of reach is refused",
       input: () => ({ amount: 1, one: ["c"] }),
       state: "blocked_by_failures",
-      steps: () => ({ ...ran("start"), one: fails("invalid_plan", expect.stringContaining("`c`")) }),
+      steps: () => ({
+        ...ran("start"),
+        one: fails("invalid_plan", expect.stringContaining("`c`")),
+      }),
     },
   ],
 };
@@ -170,6 +169,5 @@ function downTo(last: "c") {
     ...ran(last),
   };
 }
-
 
 export const DECISIONS: readonly Shape[] = [APPROVAL, CONVERGENCE, NESTED, DEEP];

@@ -60,7 +60,7 @@ const itemsDone = (starts: number[], attempts = 1) => ({
   sum: completes({ sum: 55, starts, retry_count: attempts - 1 }, attempts),
 });
 
-const CHECKPOINTS: Shape = {
+export const CHECKPOINTS: Shape = {
   name: "checkpoints",
   steps: `  - { name: sum, handler: { callable: $items }, retry: { max_attempts: 2, backoff: none } }`,
   cases: [

@@ -96,6 +96,8 @@ class Process(StepHandler, Batchable):
         share = self.get_batch_context(context)
         if share.start_cursor == context.get_input("fail_at"):
             return self.failure(f"row {share.start_cursor} is broken", "permanent_error", retryable=False)
+        if context.get_input("hold"):
+            context.wait_cancelled(30)
         rows = read_rows(context.get_input("csv"))[share.start_cursor : share.end_cursor]
         amount = sum(int(row["amount"]) for row in rows)
         return self.success({"ids": [int(row["id"]) for row in rows], "amount": amount})

@@ -74,13 +74,15 @@ def analyze(csv, batch_size):
 
 
 @batch_worker("python.functional.process")
-@inputs("csv", "fail_at")
-def process(csv, fail_at, batch_context, context):
+@inputs("csv", "fail_at", "hold")
+def process(csv, fail_at, hold, batch_context, context):
     if context.step_inputs["is_no_op"]:
         return {"no_op": True, "processed_count": 0}
     start, end = batch_context.start_cursor, batch_context.end_cursor
     if start == fail_at:
         raise PermanentError(f"row {start} is broken")
+    if hold:
+        context.wait_cancelled(30)
     rows = read_rows(csv)[start:end]
     return {"ids": [int(row["id"]) for row in rows], "amount": sum(int(row["amount"]) for row in rows)}
 

@@ -70,6 +70,7 @@ module Shapes
       first = share.start_cursor
       return failure(message: "row #{first} is broken", error_type: "PermanentError") if first == context.get_input("fail_at")
 
+      context.wait_cancelled(30) if context.get_input("hold")
       rows = CSV.read(context.get_input("csv"), headers: true)[first...share.end_cursor]
       success(result: {ids: rows.map { |row| row["id"].to_i }, amount: rows.sum { |row| row["amount"].to_i }})
     end

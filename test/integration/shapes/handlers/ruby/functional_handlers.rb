@@ -45,11 +45,13 @@ AnalyzeHandler = batch_analyzer("ruby.functional.analyze", worker_template: "pro
   BatchConfig.new(total_items: rows, batch_size: batch_size)
 end
 
-ProcessHandler = batch_worker("ruby.functional.process", inputs: %i[csv fail_at]) do |csv:, fail_at:, batch_context:, context:|
+ProcessHandler = batch_worker("ruby.functional.process", inputs: %i[csv fail_at hold]) do |csv:, fail_at:, hold:, batch_context:, context:|
   next({no_op: true, processed_count: 0}) if batch_context.no_op?
 
   first = batch_context.start_cursor
   raise TaskerCore::Errors::PermanentError, "row #{first} is broken" if first == fail_at
+
+  context.wait_cancelled(30) if hold
 
   rows = CSV.read(csv, headers: true)[first...batch_context.end_cursor]
   {ids: rows.map { |row| row["id"].to_i }, amount: rows.sum { |row| row["amount"].to_i }}

@@ -13,6 +13,7 @@ import {
   type StepHandlerResult,
 } from "@tasker-core/sdk";
 import { addUp, readRows } from "./csv.js";
+import { untilTold } from "./until-told.js";
 
 interface Value {
   readonly value: number;
@@ -104,6 +105,7 @@ export class Process extends BatchableStepHandler {
     if (startCursor === context.getInput("fail_at")) {
       return this.failure(`row ${startCursor} is broken`, ErrorType.PERMANENT_ERROR, false);
     }
+    if (context.getInput("hold") === true) await untilTold(context);
     const rows = (await readRows(context.getInputOr("csv", ""))).slice(startCursor, endCursor);
     return this.success({
       ids: rows.map(({ id }) => id),
@@ -175,9 +177,8 @@ export class Sleep extends StepHandler {
   async call(context: StepContext): Promise<StepHandlerResult> {
     const sign = `${context.getInput("signs")}/${context.stepUuid}`;
     await writeFile(`${sign}.started`, "");
-    await sleepFor(30_000, undefined, { signal: context.signal }).catch(async () => {
-      await writeFile(`${sign}.told`, String(context.signal.reason.reason));
-    });
+    const reason = await untilTold(context);
+    if (reason !== null) await writeFile(`${sign}.told`, reason);
     return this.success({ was: "too late" });
   }
 }

@@ -13,6 +13,7 @@ import {
   StepHandlerResult,
 } from "@tasker-core/sdk";
 import { addUp, readRows } from "./csv.js";
+import { untilTold } from "./until-told.js";
 
 export const seed = defineHandler(
   "typescript.functional.seed",
@@ -76,12 +77,13 @@ export const analyze = defineBatchAnalyzer(
 
 export const processRows = defineBatchWorker(
   "typescript.functional.process",
-  { inputs: { csv: "csv", failAt: "fail_at" } },
-  async ({ csv, failAt, batchContext }) => {
+  { inputs: { csv: "csv", failAt: "fail_at", hold: "hold" } },
+  async ({ csv, failAt, hold, batchContext, context }) => {
     if (batchContext === null) throw new PermanentError("not a batch worker");
     if (batchContext.isNoOp) return { no_op: true, processed_count: 0 };
     const { startCursor, endCursor } = batchContext;
     if (startCursor === failAt) throw new PermanentError(`row ${startCursor} is broken`);
+    if (hold === true) await untilTold(context);
     const rows = (await readRows(String(csv))).slice(startCursor, endCursor);
     return {
       ids: rows.map(({ id }) => id),
@@ -148,9 +150,8 @@ export const sleep = defineHandler(
   async ({ signs, context }) => {
     const sign = `${signs}/${context.stepUuid}`;
     await writeFile(`${sign}.started`, "");
-    await sleepFor(30_000, undefined, { signal: context.signal }).catch(async () => {
-      await writeFile(`${sign}.told`, String(context.signal.reason.reason));
-    });
+    const reason = await untilTold(context);
+    if (reason !== null) await writeFile(`${sign}.told`, reason);
     return { was: "too late" };
   },
 );
