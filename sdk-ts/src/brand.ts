@@ -1,6 +1,6 @@
 /**
  * Two copies of this package can meet in one process (the worker's own and the handler project's), so what
- * crosses between them is recognised by a mark in the global symbol registry, never by `instanceof`.
+ * crosses between them is recognised by a mark in the global symbol registry, never by its prototype.
  */
 const PREFIX = "@tasker-core/sdk/";
 
@@ -8,6 +8,7 @@ export const STEP_HANDLER = Symbol.for(`${PREFIX}StepHandler`);
 export const STEP_HANDLER_RESULT = Symbol.for(`${PREFIX}StepHandlerResult`);
 export const PERMANENT_ERROR = Symbol.for(`${PREFIX}PermanentError`);
 export const RETRYABLE_ERROR = Symbol.for(`${PREFIX}RetryableError`);
+export const STEP_CANCELLED = Symbol.for(`${PREFIX}StepCancelledError`);
 export const EVENT_SUBSCRIBER = Symbol.for(`${PREFIX}EventSubscriber`);
 export const DOMAIN_EVENT_PUBLISHER = Symbol.for(`${PREFIX}BasePublisher`);
 export const DOMAIN_EVENT_SUBSCRIBER = Symbol.for(`${PREFIX}BaseSubscriber`);

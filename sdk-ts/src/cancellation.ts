@@ -1,14 +1,27 @@
+import { hasBrand, STEP_CANCELLED } from "./brand.js";
+
 /** Why a running handler is asked to stop. */
 export type CancelReason = "timeout" | "task_cancelled" | "lease_lost" | "shutdown";
 
-/** The reason of an aborted `context.signal`; its `reason` says who asked. */
+/**
+ * The reason of an aborted `context.signal`; its `reason` says who asked. The host makes it, with its own copy of this
+ * package: `instanceof` knows it in every copy.
+ */
 export class StepCancelledError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return hasBrand(value, STEP_CANCELLED);
+  }
+
   readonly reason: CancelReason;
 
   constructor(reason: CancelReason) {
     super(`The step was asked to stop: ${reason}`);
     this.name = "StepCancelledError";
     this.reason = reason;
+  }
+
+  get [STEP_CANCELLED](): true {
+    return true;
   }
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { isPermanentError, isRetryableError } from "../src/errors.js";
 import { collectHandlers, executeStep, HandlerRegistry, ResolverChain } from "../src/host.js";
-import { PermanentError } from "../src/index.js";
+import { PermanentError, StepCancelledError } from "../src/index.js";
 import { isStepHandlerResult } from "../src/result.js";
 import { stepEvent } from "./support/step-event.js";
 
@@ -24,6 +24,17 @@ describe("two copies of the package in one process", () => {
     expect(isPermanentError(new Error("x"))).toBe(false);
     expect(isStepHandlerResult(other.result.StepHandlerResult.success({}))).toBe(true);
     expect(isStepHandlerResult({ success: true })).toBe(false);
+  });
+
+  it("know the reason of an aborted signal, whichever of them made it", async () => {
+    const copy = (await import(
+      "../src/cancellation.js?copy" as string
+    )) as typeof import("../src/cancellation.js");
+    const cancellation = new copy.Cancellation();
+    cancellation.cancel("task_cancelled");
+    expect(copy.StepCancelledError).not.toBe(StepCancelledError);
+    expect(cancellation.signal.reason).toBeInstanceOf(StepCancelledError);
+    expect(new Error("x")).not.toBeInstanceOf(StepCancelledError);
   });
 
   it("run each other's handlers", async () => {
