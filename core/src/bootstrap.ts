@@ -1,12 +1,13 @@
-import type { CollectedEvents, DomainEvent, HandlerRegistry } from "@tasker-core/sdk/host";
+import type { CollectedEvents, HandlerRegistry } from "@tasker-core/sdk/host";
 import { ActorSystem } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
+import type { EventDesk } from "./bridge/index.js";
 import type { Config } from "./config/index.js";
 import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
 import { createDeferred } from "./lib/deferred.js";
 import {
-  EventBus,
+  DomainEventBus,
   type EventTask,
   LifecycleBus,
   type QueueLimits,
@@ -35,6 +36,7 @@ import { templateOptions } from "./templates/index.js";
 import { attachEvents } from "./worker/attach-events.js";
 import { CodeTemplates } from "./worker/code-templates.js";
 import { EventPublisher } from "./worker/event-publisher.js";
+import { EventRelay } from "./worker/event-relay.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
 import { MaintenanceLoop, type MaintenanceSettings } from "./worker/maintenance.js";
 import { OrchestratorHost } from "./worker/orchestrator-host.js";
@@ -75,12 +77,13 @@ export class Engine {
   /** What happens to the tasks and steps of this host, told after the commit. */
   readonly events: LifecycleBus;
   /** Domain events of steps that ran here, with `delivery_mode` `fast` or `broadcast`. */
-  readonly domainEvents: EventBus<DomainEvent>;
+  readonly domainEvents: DomainEventBus;
   readonly publisher: EventPublisher;
   readonly #options: EngineOptions;
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
   readonly #operator: OperatorActions;
+  readonly #relays: readonly EventRelay[];
   #requests: TaskRequestActor | undefined;
   #detachEvents: () => void = () => undefined;
 
@@ -92,11 +95,12 @@ export class Engine {
     this.#watcher = new TaskWatcher(this.pool);
     const limits = queueLimits(config);
     this.events = new LifecycleBus({ loadTasks: (ids) => this.#eventTasks(ids), limits, logger });
-    this.domainEvents = new EventBus(limits, logger);
+    this.domainEvents = new DomainEventBus(limits, logger);
     this.publisher = new EventPublisher({
       registry: this.templates,
       bus: this.domainEvents,
       publishers: new Map(options.events?.publishers?.map((p) => [p.publisherName, p])),
+      isElsewhere: (name) => this.#desks.some(([, desk]) => desk.publishers.includes(name)),
       logger,
     });
     this.worker = new WorkerHost({
@@ -119,10 +123,13 @@ export class Engine {
       join: options.join ?? null,
       lifecycle: this.events,
       publisher: this.publisher,
+      onDrained: () => this.#finishRelays(),
       settings: workerSettings(config),
       mode: this.#role === "all" ? "fused" : "split",
       logger,
     });
+    const buses = { lifecycle: this.events, domain: this.domainEvents };
+    this.#relays = this.#desks.map(([language, desk]) => new EventRelay(language, desk, buses));
     this.#operator = new OperatorActions({
       pool: this.pool,
       plans: planLimits(config),
@@ -274,6 +281,17 @@ export class Engine {
     ]);
     this.#detachEvents();
     await this.pool.close();
+  }
+
+  get #desks(): (readonly [string, EventDesk])[] {
+    return this.worker.languages.flatMap(({ language, supervisor }) =>
+      supervisor === null ? [] : [[language, supervisor.events] as const],
+    );
+  }
+
+  async #finishRelays(): Promise<void> {
+    const { shutdown_drain_timeout_ms } = this.#options.config.worker.mpsc_channels.domain_events;
+    await Promise.all(this.#relays.map((relay) => relay.finish(shutdown_drain_timeout_ms)));
   }
 
   #actingHost(): ActingHost {

@@ -1,4 +1,4 @@
-import type { CancelReason, StepDelivery } from "../channels/index.js";
+import type { CancelReason, HandlerEvent, StepDelivery } from "../channels/index.js";
 import type { Clock, Timer } from "../lib/clock.js";
 
 /** A delivery the peer has and has not answered. */
@@ -11,6 +11,8 @@ export interface InFlight {
   cancelled: CancelReason | null;
   /** Its answer is on the way to the sink. */
   isAnswered: boolean;
+  /** What its publishers sent so far: it goes with the answer. */
+  events: HandlerEvent[] | null;
 }
 
 /** Remembers at least this many answered deliveries, to tell a late answer from nonsense. */
@@ -65,6 +67,7 @@ export class InFlightTable {
       dueAtMs,
       cancelled: null,
       isAnswered: false,
+      events: null,
     });
     this.#wakeAt(dueAtMs);
   }

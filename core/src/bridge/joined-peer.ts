@@ -6,6 +6,7 @@ import { sleep } from "../lib/sleep.js";
 import type { Logger } from "../observability/index.js";
 import type { BridgeConnection } from "./connection.js";
 import type { Admission, Greeting } from "./greet.js";
+import { type EventStream, eventGreeting } from "./peer-events.js";
 import { ResumableLink } from "./peer-link.js";
 import { PeerSession } from "./session.js";
 
@@ -24,6 +25,8 @@ export interface JoinedPeerSettings {
 export interface Seat {
   readonly channel: FfiDispatchChannel;
   readonly onRoom: () => void;
+  readonly onEventsChange: () => void;
+  readonly onEventsFailed: (stream: EventStream, count: number) => void;
 }
 
 /** A place for a new process that runs these. */
@@ -82,7 +85,10 @@ export class JoinedPeer {
       maxFrame: greeting.maxFrame,
       cancelGraceMs: settings.cancelGraceMs,
       pingMs: settings.pingMs,
+      greeting: eventGreeting(hello),
       onRoom: seat.onRoom,
+      onEventsChange: seat.onEventsChange,
+      onEventsFailed: seat.onEventsFailed,
       onRetire: (reason) => void this.stop(settings.drainGraceMs, reason),
       onSilent: () => this.#link.connection.close("nothing was heard from it"),
     });
@@ -123,6 +129,7 @@ export class JoinedPeer {
     this.#resumeTimer = null;
     this.#link.replace(connection);
     void this.#watch(connection);
+    this.session.events.resume(eventGreeting(hello));
     await this.session.resume(new Set(hello.held ?? []), hello.pools[0]?.slots ?? 0);
   }
 

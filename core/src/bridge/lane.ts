@@ -3,6 +3,7 @@ import { Backoff } from "../lib/backoff.js";
 import { createDeferred, type Deferred } from "../lib/deferred.js";
 import { sleep } from "../lib/sleep.js";
 import { type LivePeer, launchPeer } from "./live-peer.js";
+import type { EventStream } from "./peer-events.js";
 import type { BridgeSettings } from "./types.js";
 
 const FIRST_BACKOFF_MS = 100;
@@ -10,6 +11,8 @@ const MAX_BACKOFF_MS = 30_000;
 
 export interface LaneHooks {
   readonly onRoom: () => void;
+  readonly onEventsChange: () => void;
+  readonly onEventsFailed: (stream: EventStream, count: number) => void;
   readonly onReady: (peer: LivePeer) => void;
   readonly onLaunchFailed: (error: unknown) => void;
   /** `hasCrashed`: nobody had asked it to go. */
@@ -139,7 +142,7 @@ export class PeerLane {
   async #launch(signal: AbortSignal): Promise<LivePeer> {
     this.#launches++;
     const end = createDeferred<string>();
-    const hooks = { onRoom: this.#hooks.onRoom, onRetire: end.resolve };
+    const hooks = { ...this.#hooks, onRetire: end.resolve };
     const peer = await launchPeer(this.#settings, `${this.#name}.${this.#launches}`, hooks, signal);
     this.#ends.set(peer, end);
     return peer;

@@ -3,6 +3,7 @@ import { PeerError } from "../errors/index.js";
 import { sleep } from "../lib/sleep.js";
 import { BridgeConnection } from "./connection.js";
 import { greet } from "./greet.js";
+import { type EventStream, eventGreeting } from "./peer-events.js";
 import { describeExit, PeerProcess } from "./peer-process.js";
 import { PeerSession } from "./session.js";
 import type { BridgeSettings } from "./types.js";
@@ -27,6 +28,8 @@ export interface LivePeer extends Manifest {
 export interface LaunchHooks {
   readonly onRoom: () => void;
   readonly onRetire: (reason: string) => void;
+  readonly onEventsChange: () => void;
+  readonly onEventsFailed: (stream: EventStream, count: number) => void;
 }
 
 /**
@@ -76,6 +79,7 @@ export async function launchPeer(
       maxFrame: greeting.maxFrame,
       cancelGraceMs: settings.cancelGraceMs,
       pingMs: settings.pingMs,
+      greeting: eventGreeting(hello),
       ...hooks,
     });
     return livePeer(settings, child, connection, session, { ...greeting, handlers });

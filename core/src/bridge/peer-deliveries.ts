@@ -1,6 +1,7 @@
 import type {
   CheckpointHeader,
   ErrorHeader,
+  EventHeader,
   NackHeader,
   RawHeader,
   ResultHeader,
@@ -16,6 +17,7 @@ import type {
 import { messageOf } from "../errors/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
+import { handlerEvent } from "./handler-event.js";
 import { type InFlight, InFlightTable } from "./in-flight.js";
 import {
   hostFailure,
@@ -47,6 +49,8 @@ type AckKind = "result" | "error" | "checkpoint";
 
 /** Room for header and lengths in a frame that carries a step. */
 const HEADER_ROOM = 64 * 1024;
+/** Of one delivery: a template declares far fewer. */
+const MAX_EVENTS = 256;
 const PERMANENT = { retryable: false, executionMs: 0 };
 
 /**
@@ -149,10 +153,26 @@ export class PeerDeliveries {
       // The attempt was over at its deadline; the grace is for stopping, and ends with this answer.
       this.#answer(entry, timeoutFailure(delivery, this.#runMs(entry)), header.type);
     } else if (header.type === "result") {
-      this.#answer(entry, outcomeOfResult(delivery, header, body), header.type);
+      this.#answer(entry, withEvents(outcomeOfResult(delivery, header, body), entry), header.type);
     } else {
-      this.#answer(entry, outcomeOfError(header, body), header.type);
+      this.#answer(entry, withEvents(outcomeOfError(header, body), entry), header.type);
     }
+  }
+
+  /** What a publisher made of an event: held until the step is settled. */
+  event(header: EventHeader, body: Uint8Array): void {
+    const { connection } = this.#options;
+    const ref = { type: "event", id: header.delivery_id };
+    const entry = this.#table.get(header.delivery_id);
+    if (entry === undefined || entry.isAnswered) {
+      connection.decline("unknown_delivery", "Events come before the answer of their step", ref);
+      return;
+    }
+    entry.events ??= [];
+    const event = handlerEvent(header, body);
+    if (typeof event === "string") connection.nack("invalid_field", event, ref);
+    else if (entry.events.length < MAX_EVENTS) entry.events.push(event);
+    else connection.nack("too_large", `More than ${MAX_EVENTS} events of one step`, ref);
   }
 
   /** A handler's progress. One that does not end its delivery is not taken: only yields are stored. */
@@ -351,4 +371,8 @@ export class PeerDeliveries {
   #runMs(entry: InFlight): number {
     return Math.round(this.#options.clock.nowMs() - entry.sentAtMs);
   }
+}
+
+function withEvents(outcome: StepOutcome, { events }: InFlight): StepOutcome {
+  return events === null || outcome.outcome === "lost" ? outcome : { ...outcome, events };
 }

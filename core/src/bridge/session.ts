@@ -2,6 +2,7 @@ import type { HandlerHeader, ReadyHeader } from "@tasker-core/sdk/protocol";
 import type { CancelReason, StepDelivery } from "../channels/index.js";
 import type { Timer } from "../lib/clock.js";
 import { PeerDeliveries, type PeerDeliveriesOptions } from "./peer-deliveries.js";
+import { type EventGreeting, type EventStream, PeerEvents } from "./peer-events.js";
 import { forwardLogs } from "./peer-logs.js";
 
 export interface SessionOptions extends Omit<PeerDeliveriesOptions, "onAbandoned"> {
@@ -11,6 +12,10 @@ export interface SessionOptions extends Omit<PeerDeliveriesOptions, "onAbandoned
   readonly onRetire: (reason: string) => void;
   /** Nothing was heard for {@link LOST_PINGS} pings. Absent for a child: its exit tells, its silence does not. */
   readonly onSilent?: () => void;
+  /** What the process said in its `hello`. */
+  readonly greeting: EventGreeting;
+  readonly onEventsChange: () => void;
+  readonly onEventsFailed: (stream: EventStream, count: number) => void;
 }
 
 /** Silent for this many pings: no new work until it speaks again. */
@@ -21,6 +26,7 @@ const LOST_PINGS = 6;
 /** The conversation with one handler process after the handshake: what it can take, and what its messages mean. */
 export class PeerSession {
   readonly workerName: string;
+  readonly events: PeerEvents;
   readonly #options: SessionOptions;
   readonly #deliveries: PeerDeliveries;
   #slots: number;
@@ -34,10 +40,20 @@ export class PeerSession {
     this.workerName = options.workerName;
     this.#slots = options.slots;
     this.#deliveries = new PeerDeliveries({ ...options, onAbandoned: () => this.#onAbandoned() });
+    this.events = new PeerEvents({
+      ...options.greeting,
+      connection: options.connection,
+      maxFrame: options.maxFrame,
+      onChange: options.onEventsChange,
+      onFailed: options.onEventsFailed,
+    });
     options.connection.listener = {
       message: (header, body) => this.#receive(header, body),
       tooLarge: (header, bytes) => this.#deliveries.tooLarge(header, bytes),
-      writable: () => options.onRoom(),
+      writable: () => {
+        options.onRoom();
+        options.onEventsChange();
+      },
     };
     this.#schedulePing();
   }
@@ -140,10 +156,16 @@ export class PeerSession {
         this.#deliveries.checkpoint(header, body);
         break;
       case "event":
-        connection.decline("unsupported", "This host does not take domain events from handlers", {
-          type: "event",
-          id: header.delivery_id,
-        });
+        this.#deliveries.event(header, body);
+        break;
+      case "subscribe":
+        this.events.interest = {
+          lifecycle: header.lifecycle_events,
+          domain: header.domain_events,
+        };
+        break;
+      case "notified":
+        this.events.notified(header);
         break;
       case "started":
         this.#deliveries.restart(header.deliveries);

@@ -3,6 +3,7 @@ import { DEFAULT_MAX_FRAME, type HandlerManifest } from "@tasker-core/sdk/protoc
 import { messageOf } from "../errors/index.js";
 import { orAborted } from "../lib/aborted.js";
 import { createDeferred } from "../lib/deferred.js";
+import { EventDesk } from "./event-desk.js";
 import { PeerLane } from "./lane.js";
 import type { LivePeer } from "./live-peer.js";
 import { PeerFeed } from "./peer-feed.js";
@@ -15,6 +16,8 @@ import type { BridgeMetrics, BridgeSettings, BridgeSupervisorOptions } from "./t
  */
 export class BridgeSupervisor {
   readonly #settings: BridgeSettings;
+  /** Where the events go that the processes subscribe to. */
+  readonly events = new EventDesk(() => this.#peers().map(({ session }) => session));
   readonly #lanes: PeerLane[];
   readonly #firstReady = createDeferred<readonly HandlerManifest[]>();
   #feed: PeerFeed | null = null;
@@ -35,6 +38,8 @@ export class BridgeSupervisor {
       (_, index) =>
         new PeerLane(this.#settings, `${options.language}-${index}`, {
           onRoom: () => this.#feed?.schedule(),
+          onEventsChange: () => this.events.changed(),
+          onEventsFailed: (stream, count) => this.events.failed(stream, count),
           onReady: (peer) => void this.#onReady(peer),
           onLaunchFailed: (error) => this.#onLaunchFailed(error),
           onGone: (peer, message, hasCrashed) => this.#onGone(peer, message, hasCrashed),
@@ -64,6 +69,7 @@ export class BridgeSupervisor {
   /** Takes nothing more, lets the processes finish for `graceMs`, gives back what is left, and ends them. */
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#feed?.stop();
+    this.events.close();
     await Promise.all(this.#lanes.map((lane) => lane.stop(graceMs)));
   }
 
@@ -114,6 +120,7 @@ export class BridgeSupervisor {
   async #onReady({ handlers, templates }: LivePeer): Promise<void> {
     this.#hasBeenReady = true;
     this.#feed?.schedule();
+    this.events.changed();
     try {
       if (templates.length > 0) await this.#settings.onTemplates(templates);
       this.#firstReady.resolve(handlers);
@@ -132,6 +139,7 @@ export class BridgeSupervisor {
   }
 
   #onGone({ pid, session }: LivePeer, message: string, hasCrashed: boolean): void {
+    this.events.changed();
     this.#pastAnswered += session.answeredCount;
     this.#pastStale += session.staleCount;
     if (hasCrashed) this.#crashed++;

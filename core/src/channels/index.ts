@@ -10,6 +10,7 @@ export type {
   CompletionSink,
   CompletionVerdict,
   FailureKind,
+  HandlerEvent,
   StepCompletion,
   StepDelivery,
   StepFailure,

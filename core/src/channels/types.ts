@@ -67,6 +67,20 @@ export type FailureKind =
   | "payload_too_large"
   | "panic";
 
+/** What a publisher in the handler process made of an event that the step declares. */
+export interface HandlerEvent {
+  readonly name: string;
+  /** Of the handler's own answer: the host may have to judge otherwise, and then the event is not due. */
+  readonly on: "success" | "failure" | "always";
+  /** Why there is nothing to publish: a hook declined, or one failed. */
+  readonly verdict: "publish" | "declined" | "failed";
+  readonly publisher: string;
+  /** JSON text. */
+  readonly payload: Uint8Array;
+  /** JSON text of an object, or null: what goes into the event's metadata. */
+  readonly metadata: Uint8Array | null;
+}
+
 /** A handler's answer. Bodies stay bytes: the host splices them into the stored result unparsed. */
 export interface StepSuccess {
   readonly outcome: "success";
@@ -76,6 +90,7 @@ export interface StepSuccess {
   readonly detail: Uint8Array | null;
   readonly executionMs: number;
   readonly resultKind: "success" | "decision" | "batch_plan";
+  readonly events?: readonly HandlerEvent[];
 }
 
 export interface StepFailure {
@@ -91,6 +106,7 @@ export interface StepFailure {
   /** JSON text of an object `{metadata?, orchestration_metadata?, context?, backtrace?}`, or null. */
   readonly detail: Uint8Array | null;
   readonly executionMs: number;
+  readonly events?: readonly HandlerEvent[];
 }
 
 /** The delivery was lost before an answer (process died, connection gone, drained): redelivered, no attempt counted. */

@@ -1,15 +1,10 @@
-import {
-  type CollectedEvents,
-  type DomainEvent,
-  type LogSink,
-  SubscriberRegistry,
-} from "@tasker-core/sdk/host";
-import type { EventBus, LifecycleBus } from "../lifecycle/events/index.js";
+import { type CollectedEvents, type LogSink, SubscriberRegistry } from "@tasker-core/sdk/host";
+import type { DomainEventBus, LifecycleBus } from "../lifecycle/events/index.js";
 import type { Logger } from "../observability/index.js";
 
 export interface EventBuses {
   readonly lifecycle: LifecycleBus;
-  readonly domain: EventBus<DomainEvent>;
+  readonly domain: DomainEventBus;
   readonly logger: Logger;
 }
 

@@ -1,4 +1,4 @@
-import type { StepFailure, StepSuccess } from "../channels/index.js";
+import type { HandlerEvent, StepFailure, StepSuccess } from "../channels/index.js";
 import type { EventCondition } from "../model/index.js";
 
 /**
@@ -34,4 +34,9 @@ export function readEventPayload(resultJson: string): {
   };
   const isObject = typeof result === "object" && result !== null && !Array.isArray(result);
   return { result: isObject ? (result as Record<string, unknown>) : { value: result }, metadata };
+}
+
+/** Whether an event that was made for one way of ending fits how the step has ended. */
+export function isOn(on: HandlerEvent["on"], { outcome }: StepSuccess | StepFailure): boolean {
+  return on === "always" || on === outcome;
 }

@@ -1,28 +1,27 @@
 import {
   type BasePublisher,
-  type DomainEvent,
-  type DomainEventEnvelope,
   finishPublication,
   type PreparedPublication,
   PublisherRegistry,
   preparePublication,
-  toDomainEvent,
 } from "@tasker-core/sdk/host";
-import type { StepDelivery, StepFailure, StepSuccess } from "../channels/index.js";
+import type { HandlerEvent, StepDelivery, StepFailure, StepSuccess } from "../channels/index.js";
 import type { QueuedEvent } from "../db/functions/index.js";
 import { messageOf } from "../errors/index.js";
 import { newUuid } from "../lib/uuid.js";
-import type { EventBus } from "../lifecycle/events/index.js";
+import type { DomainEventBus } from "../lifecycle/events/index.js";
 import type { RuntimePublication, RuntimeTemplate } from "../lifecycle/runtime-template.js";
 import type { TemplateRegistry } from "../lifecycle/template-registry.js";
 import type { Logger } from "../observability/index.js";
-import { isConditionMet, readEventPayload } from "./event-conditions.js";
+import { isConditionMet, isOn, readEventPayload } from "./event-conditions.js";
 
 export interface EventPublisherDeps {
   readonly registry: TemplateRegistry;
-  readonly bus: EventBus<DomainEvent>;
+  readonly bus: DomainEventBus;
   /** Publishers of this host by name; those of the process-wide `PublisherRegistry` are found too. */
   readonly publishers: ReadonlyMap<string, BasePublisher>;
+  /** Whether a handler process has a publisher of this name. */
+  readonly isElsewhere: (publisher: string) => boolean;
   readonly logger: Logger;
 }
 
@@ -97,9 +96,7 @@ export class EventPublisher {
     const { bus } = this.#deps;
     for (const { name, envelope, custom } of afterCommit) {
       try {
-        if (envelope !== null && bus.wants(name)) {
-          bus.publish(name, toDomainEvent(JSON.parse(envelope) as DomainEventEnvelope));
-        }
+        if (envelope !== null) bus.publishEnvelope(name, envelope);
         if (custom !== null) finishPublication(custom.publisher, custom.prepared);
       } catch (error) {
         this.#deps.logger.error(
@@ -127,20 +124,22 @@ export class EventPublisher {
   ): void {
     const { delivery, outcome, template } = source;
     const { name, delivery_mode } = publication;
-    const custom = this.#custom(source, publication);
+    const made = outcome.events?.find((event) => event.name === name && isOn(event.on, outcome));
+    if (made?.verdict === "declined") return;
+    if (made?.verdict === "failed") {
+      this.#skip(delivery, name, `publisher ${made.publisher} failed; its process says why`);
+      return;
+    }
+    const custom = made === undefined ? this.#custom(source, publication) : null;
     if (custom === "declined") return;
-    const payloadJson =
-      custom !== null
-        ? JSON.stringify(custom.prepared.payload)
-        : outcome.outcome === "success"
-          ? Buffer.from(outcome.value).toString("utf8")
-          : "{}";
-    const problems = publication.check.problemsOf(JSON.parse(payloadJson));
+    const content =
+      made !== undefined ? contentMadeElsewhere(made) : contentMadeHere(outcome, custom);
+    const problems = publication.check.problemsOf(JSON.parse(content.payloadJson));
     if (problems.length > 0) {
       this.#skip(delivery, name, `its payload does not match the schema: ${problems.join("; ")}`);
       return;
     }
-    const envelope = envelopeOf(source, name, payloadJson, custom);
+    const envelope = envelopeOf(source, name, content);
     const isQueued = delivery_mode !== "fast";
     if (isQueued)
       queued.push({ name, queue: `${template.namespace}_domain_events`, message: envelope });
@@ -186,11 +185,11 @@ export class EventPublisher {
     if (name === null || name === DEFAULT_PUBLISHER) return null;
     const publisher = this.#deps.publishers.get(name) ?? PublisherRegistry.instance.get(name);
     if (publisher !== undefined) return publisher;
-    if (!this.#unknownPublishers.has(name)) {
+    if (!this.#unknownPublishers.has(name) && !this.#deps.isElsewhere(name)) {
       this.#unknownPublishers.add(name);
       this.#deps.logger.warn(
         { publisher: name },
-        `no publisher is named ${name} in this process; its events get the default payload, the handler's result`,
+        `no publisher is named ${name}, here or in the process that ran the step; its events get the default payload, the handler's result`,
       );
     }
     return null;
@@ -210,23 +209,59 @@ export class EventPublisher {
   }
 }
 
+/** What a publisher decides about an event. */
+interface Content {
+  readonly payloadJson: string;
+  readonly additional: Readonly<Record<string, unknown>>;
+  readonly firedBy: string;
+}
+
+function contentMadeHere(
+  outcome: StepSuccess | StepFailure,
+  custom: CommittedEvent["custom"],
+): Content {
+  if (custom !== null) {
+    return {
+      payloadJson: JSON.stringify(custom.prepared.payload),
+      additional: custom.prepared.additional,
+      firedBy: custom.publisher.publisherName,
+    };
+  }
+  const isSuccess = outcome.outcome === "success";
+  return {
+    payloadJson: isSuccess ? Buffer.from(outcome.value).toString("utf8") : "{}",
+    additional: {},
+    firedBy: DEFAULT_PUBLISHER,
+  };
+}
+
+function contentMadeElsewhere({ payload, metadata, publisher }: HandlerEvent): Content {
+  return {
+    payloadJson: Buffer.from(payload).toString("utf8"),
+    additional:
+      metadata === null
+        ? {}
+        : (JSON.parse(Buffer.from(metadata).toString("utf8")) as Record<string, unknown>),
+    firedBy: publisher,
+  };
+}
+
 /** `contract/wire-types.md` section 7; step event, result and payload are spliced in as they are. */
 function envelopeOf(
   { delivery, template, resultJson }: Source,
   name: string,
-  payloadJson: string,
-  custom: CommittedEvent["custom"],
+  { payloadJson, additional, firedBy }: Content,
 ): string {
   const head = { event_id: newUuid(), event_name: name, event_version: "1.0" };
   const metadata = {
-    ...custom?.prepared.additional,
+    ...additional,
     task_uuid: delivery.taskUuid,
     step_uuid: delivery.stepUuid,
     step_name: delivery.stepName,
     namespace: template.namespace,
     correlation_id: delivery.correlationId,
     fired_at: new Date().toISOString(),
-    fired_by: custom?.publisher.publisherName ?? DEFAULT_PUBLISHER,
+    fired_by: firedBy,
   };
   const step = Buffer.from(delivery.payload.bytes()).toString("utf8");
   return `${JSON.stringify(head).slice(0, -1)},"payload":{"task_sequence_step":${step},"execution_result":${resultJson},"payload":${payloadJson}},"metadata":${JSON.stringify(metadata)}}`;

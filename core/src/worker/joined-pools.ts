@@ -1,13 +1,16 @@
 import type { HandlerManifest } from "@tasker-core/sdk/protocol";
-import { type JoinedPeer, PeerFeed, type Seat } from "../bridge/index.js";
+import { EventDesk, type JoinedPeer, PeerFeed, type PeerSession, type Seat } from "../bridge/index.js";
 import { FfiDispatchChannel, type FfiDispatchChannelOptions } from "../channels/index.js";
 import type { ServingPool } from "./callable-routes.js";
+import type { EventRelay } from "./event-relay.js";
 import type { PoolSet } from "./pool-set.js";
 
 interface Group {
   readonly pool: ServingPool;
   readonly peers: Set<JoinedPeer>;
   readonly feed: PeerFeed;
+  readonly desk: EventDesk;
+  readonly relay: EventRelay;
 }
 
 export interface JoinedPoolsOptions {
@@ -15,6 +18,8 @@ export interface JoinedPoolsOptions {
   /** Waiting deliveries per running handler at most: bounds the channels. */
   readonly maxPrefetchPerSlot: number;
   readonly channel: Omit<FfiDispatchChannelOptions, "pool" | "capacity">;
+  /** Carries events to a kind of process. */
+  readonly relay: (language: string, desk: EventDesk) => EventRelay;
   /** A kind of process has come, or the last one of it has gone: routes have to follow. */
   readonly onChange: () => Promise<void>;
 }
@@ -35,14 +40,20 @@ export class JoinedPools {
 
   /** Where a process with these handlers works. */
   seat(language: string, handlers: readonly HandlerManifest[]): Seat {
-    const { pool, feed } = this.#groupOf(language, handlers);
-    return { channel: pool.channel, onRoom: () => feed.schedule() };
+    const { pool, feed, desk } = this.#groupOf(language, handlers);
+    return {
+      channel: pool.channel,
+      onRoom: () => feed.schedule(),
+      onEventsChange: () => desk.changed(),
+      onEventsFailed: (stream, count) => desk.failed(stream, count),
+    };
   }
 
   async joined(peer: JoinedPeer): Promise<void> {
     const group = this.#groupOf(peer.language, peer.handlers);
     group.peers.add(peer);
     group.feed.schedule();
+    group.desk.changed();
     if (group.peers.size === 1) await this.#options.onChange();
   }
 
@@ -51,12 +62,24 @@ export class JoinedPools {
     const key = keyOf(peer.language, peer.handlers);
     const group = this.#groups.get(key);
     group?.peers.delete(peer);
+    group?.desk.changed();
     if (group === undefined || group.peers.size > 0) return;
     this.#groups.delete(key);
     group.feed.stop();
+    group.relay.close();
     await this.#options.onChange();
     await group.pool.channel.drain(AbortSignal.abort());
     this.#options.pools.remove(group.pool);
+  }
+
+  get desks(): readonly EventDesk[] {
+    return Array.from(this.#groups.values(), ({ desk }) => desk);
+  }
+
+  /** Lets them deal with the events that were published so far. */
+  async finishEvents(timeoutMs: number): Promise<void> {
+    const relays = Array.from(this.#groups.values(), ({ relay }) => relay);
+    await Promise.all(relays.map((relay) => relay.finish(timeoutMs)));
   }
 
   /** Waits for what they have in hand, as long as the signal allows. */
@@ -91,7 +114,10 @@ export class JoinedPools {
       },
     };
     this.#options.pools.add(pool);
-    return { pool, peers, feed: new PeerFeed(channel, () => [...peers].map((p) => p.session)) };
+    const sessions = (): PeerSession[] => [...peers].map(({ session }) => session);
+    const desk = new EventDesk(sessions);
+    const relay = this.#options.relay(language, desk);
+    return { pool, peers, feed: new PeerFeed(channel, sessions), desk, relay };
   }
 }
 

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { HandlerRegistry } from "@tasker-core/sdk/host";
-import { JoinDoor, type JoinDoorOptions, type JoinedPeer } from "../bridge/index.js";
+import { type EventDesk, JoinDoor, type JoinDoorOptions, type JoinedPeer } from "../bridge/index.js";
 import { CompletionChannel } from "../channels/index.js";
 import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/functions/index.js";
 import { type Pool, PumpLink } from "../db/index.js";
@@ -17,6 +17,7 @@ import type { CodeTemplates } from "./code-templates.js";
 import { DeliveryBuilder } from "./delivery-builder.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { EventPublisher } from "./event-publisher.js";
+import type { EventRelay } from "./event-relay.js";
 import { JoinedPools } from "./joined-pools.js";
 import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
 import { LeaseGuard, SharedHoldings } from "./lease-guard/index.js";
@@ -38,6 +39,8 @@ export interface WorkerSettings extends PumpSettings {
   readonly maxPrefetchPerSlot: number;
   readonly cacheBytes: number;
   readonly drainTimeoutMs: number;
+  /** How long subscribers in handler processes may take for what is left when the host stops. */
+  readonly eventDrainMs: number;
   /** LISTEN for wake-ups; without it the queues are polled only. */
   readonly isListening: boolean;
   /** Which language runs a callable that several have, by callable. */
@@ -80,6 +83,8 @@ export interface WorkerHostOptions {
   readonly join: JoinOptions | null;
   readonly publisher: EventPublisher;
   readonly lifecycle: LifecycleBus;
+  /** Carries events to the handler processes behind a desk. */
+  readonly relay: (language: string, desk: EventDesk) => EventRelay;
   readonly settings: WorkerSettings;
   /** `split` needs an orchestrator on the same database. */
   readonly mode: PumpMode;
@@ -111,6 +116,7 @@ export class WorkerHost {
   #keeper: LeaseKeeper | undefined;
   #guard: LeaseGuard | undefined;
   #listener: WakeListener | undefined;
+  readonly #relays: readonly EventRelay[];
   #door: JoinDoor | undefined;
   #joined: JoinedPools | undefined;
   readonly #routes: CallableRoutes;
@@ -130,6 +136,9 @@ export class WorkerHost {
       logger,
       workerName: this.workerName,
     });
+    this.#relays = this.languages.flatMap(({ language, supervisor }) =>
+      supervisor === null ? [] : [options.relay(language, supervisor.events)],
+    );
     this.pools = new PoolSet(this.languages, settings);
     const isGuarded = options.typescript !== null && settings.hasLeaseGuard;
     this.#shared = isGuarded ? SharedHoldings.allocate(GUARDED_STEPS) : null;
@@ -149,6 +158,14 @@ export class WorkerHost {
     });
     this.link = this.#newLink("tasker-pump");
     this.#leaseLink = this.#newLink("tasker-leases");
+  }
+
+  /** Where events go that handler processes subscribe to. */
+  get eventDesks(): readonly EventDesk[] {
+    const own = this.languages.flatMap(({ supervisor }) =>
+      supervisor === null ? [] : [supervisor.events],
+    );
+    return [...own, ...(this.#joined?.desks ?? [])];
   }
 
   get workerId(): number {
@@ -251,12 +268,16 @@ export class WorkerHost {
 
   /** Takes nothing more, lets handlers finish for the drain time, stores every answer, gives the rest back. */
   async stop(): Promise<void> {
-    const { drainTimeoutMs } = this.#options.settings;
+    const { drainTimeoutMs, eventDrainMs } = this.#options.settings;
     this.#pump?.drain();
     const deadline = AbortSignal.timeout(drainTimeoutMs);
     await Promise.all([
       ...this.languages.map(({ channel }) => channel.drain(deadline)),
       this.#joined?.drain(deadline),
+    ]);
+    await Promise.all([
+      ...this.#relays.map((relay) => relay.finish(eventDrainMs)),
+      this.#joined?.finishEvents(eventDrainMs),
     ]);
     await Promise.all([
       ...this.languages.map((language) => language.stop(drainTimeoutMs)),
@@ -347,6 +368,7 @@ export class WorkerHost {
     const { settings, logger } = this.#options;
     const joined = new JoinedPools({
       pools: this.pools,
+      relay: this.#options.relay,
       maxPrefetchPerSlot: settings.maxPrefetchPerSlot,
       channel: {
         completions: this.#completions,

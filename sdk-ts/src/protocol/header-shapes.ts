@@ -139,6 +139,9 @@ export const HEADER_SHAPES: Readonly<Record<MessageType, HeaderShape>> = {
       ["name", true, { is: "string", min: 1 }],
       ["version", true, { is: "string" }],
       ["on", true, { is: "word", words: ["success", "failure", "always"] }],
+      ["publisher", false, { is: "string", min: 1 }],
+      ["verdict", false, { is: "word", words: ["publish", "declined", "failed"] }],
+      ["split", false, { is: "integer", min: 0 }],
     ],
   },
   hello: {
@@ -175,6 +178,9 @@ export const HEADER_SHAPES: Readonly<Record<MessageType, HeaderShape>> = {
       ],
       ["max_bytes", false, { is: "integer", min: 0 }],
       ["held", false, { is: "array", max: 4096, items: { is: "string" } }],
+      ["lifecycle_events", false, { is: "array", max: 256, items: { is: "string" } }],
+      ["domain_events", false, { is: "array", max: 256, items: { is: "string" } }],
+      ["publishers", false, { is: "array", max: 256, items: { is: "string" } }],
     ],
   },
   log: {
@@ -190,6 +196,24 @@ export const HEADER_SHAPES: Readonly<Record<MessageType, HeaderShape>> = {
       ["ref_id", false, { is: "string" }],
       ["code", true, { is: "string", min: 1 }],
       ["detail", true, { is: "string" }],
+    ],
+  },
+  notified: {
+    direction: "handler_to_host",
+    hasBody: false,
+    fields: [
+      ["seq", true, { is: "integer", min: 0 }],
+      ["lifecycle_failed", true, { is: "integer", min: 0 }],
+      ["domain_failed", true, { is: "integer", min: 0 }],
+    ],
+  },
+  notify: {
+    direction: "host_to_handler",
+    hasBody: true,
+    fields: [
+      ["stream", true, { is: "word", words: ["lifecycle", "domain"] }],
+      ["name", true, { is: "string", min: 1 }],
+      ["seq", true, { is: "integer", min: 1 }],
     ],
   },
   ping: { direction: "both", hasBody: false, fields: [["n", true, { is: "integer", min: 0 }]] },
@@ -274,6 +298,14 @@ export const HEADER_SHAPES: Readonly<Record<MessageType, HeaderShape>> = {
       ["traceparent", false, { is: "string" }],
       ["tracestate", false, { is: "string" }],
       ["solo", false, { is: "boolean" }],
+    ],
+  },
+  subscribe: {
+    direction: "handler_to_host",
+    hasBody: false,
+    fields: [
+      ["lifecycle_events", true, { is: "array", max: 256, items: { is: "string" } }],
+      ["domain_events", true, { is: "array", max: 256, items: { is: "string" } }],
     ],
   },
   welcome: {

@@ -55,6 +55,8 @@ export type {
   MessageHeader,
   MessageType,
   NackHeader,
+  NotifiedHeader,
+  NotifyHeader,
   PingHeader,
   PongHeader,
   ReadyHeader,
@@ -63,6 +65,7 @@ export type {
   StartedHeader,
   StatsHeader,
   StepHeader,
+  SubscribeHeader,
   WelcomeHeader,
 } from "./messages.js";
 export type { FieldRow, FieldShape, HeaderShape } from "./shape.js";

@@ -222,9 +222,9 @@ export interface ErrorHeader {
 }
 
 /**
- * A domain event, held until the step settles.
+ * What a publisher in the handler process made of a declared domain event; held until the step settles.
  *
- * Body: Payload of the event, any JSON value.
+ * Body: Payload of the event, any JSON value; behind `split` one JSON object with what the publisher adds to the event's metadata.
  */
 export interface EventHeader {
   type: "event";
@@ -244,6 +244,18 @@ export interface EventHeader {
    * When to publish.
    */
   on: "success" | "failure" | "always";
+  /**
+   * Name of the publisher.
+   */
+  publisher?: string | null;
+  /**
+   * `publish` (default), or why there is no event: a hook `declined`, or one `failed`.
+   */
+  verdict?: "publish" | "declined" | "failed" | null;
+  /**
+   * Bytes of the payload; absent: all of the body.
+   */
+  split?: number | null;
 }
 
 /**
@@ -326,6 +338,18 @@ export interface HelloHeader {
    * Deliveries still held after a reconnect.
    */
   held?: string[] | null;
+  /**
+   * Lifecycle events it subscribes to: names, `prefix.*` or `*`.
+   */
+  lifecycle_events?: string[] | null;
+  /**
+   * Domain events it subscribes to, as above.
+   */
+  domain_events?: string[] | null;
+  /**
+   * Names of the domain event publishers it has.
+   */
+  publishers?: string[] | null;
 }
 
 /**
@@ -362,6 +386,46 @@ export interface NackHeader {
    * For people.
    */
   detail: string;
+}
+
+/**
+ * The subscribers of the process have dealt with the events up to `seq`.
+ */
+export interface NotifiedHeader {
+  type: "notified";
+  /**
+   * Of the last `notify` dealt with.
+   */
+  seq: number;
+  /**
+   * Calls of lifecycle event subscribers that raised, since the handshake.
+   */
+  lifecycle_failed: number;
+  /**
+   * Calls of domain event subscribers that raised, since the handshake.
+   */
+  domain_failed: number;
+}
+
+/**
+ * An event that the process subscribes to. At most 64 are sent ahead of `notified`.
+ *
+ * Body: The event: a lifecycle event or a domain event's envelope, a JSON object.
+ */
+export interface NotifyHeader {
+  type: "notify";
+  /**
+   * Which kind.
+   */
+  stream: "lifecycle" | "domain";
+  /**
+   * Event name.
+   */
+  name: string;
+  /**
+   * 1, 2, ... on this connection.
+   */
+  seq: number;
 }
 
 /**
@@ -570,6 +634,21 @@ export interface StepHeader {
 }
 
 /**
+ * Which events the process wants from now on: absolute, replaces what `hello` or the last one said.
+ */
+export interface SubscribeHeader {
+  type: "subscribe";
+  /**
+   * Names, `prefix.*` or `*`.
+   */
+  lifecycle_events: string[];
+  /**
+   * Names, `prefix.*` or `*`.
+   */
+  domain_events: string[];
+}
+
+/**
  * Host accepts.
  */
 export interface WelcomeHeader {
@@ -624,6 +703,7 @@ export type HostHeader =
   | ChallengeHeader
   | DrainHeader
   | NackHeader
+  | NotifyHeader
   | PingHeader
   | PongHeader
   | RejectHeader
@@ -641,12 +721,14 @@ export type HandlerHeader =
   | HelloHeader
   | LogHeader
   | NackHeader
+  | NotifiedHeader
   | PingHeader
   | PongHeader
   | ReadyHeader
   | ResultHeader
   | StartedHeader
-  | StatsHeader;
+  | StatsHeader
+  | SubscribeHeader;
 
 export type MessageHeader = HostHeader | HandlerHeader;
 

@@ -10,8 +10,15 @@ export interface SubscribeOptions {
   readonly overflow?: QueueLimits["overflow"];
 }
 
+/** A subscription whose patterns may change; what waits in its queue stays. */
+export interface OpenSubscription {
+  /** None: it gets nothing, and costs nothing. */
+  setPatterns(patterns: readonly string[]): void;
+  close(): void;
+}
+
 interface Subscription<Event> {
-  readonly patterns: readonly string[];
+  patterns: readonly string[];
   readonly queue: SubscriberQueue<Event>;
 }
 
@@ -28,11 +35,16 @@ export class EventBus<Event> {
   readonly #subscriptions = new Set<Subscription<Event>>();
   /** Who gets an event of a name; emptied when subscriptions change. */
   readonly #listening = new Map<string, readonly Subscription<Event>[]>();
-  readonly counts: SubscriberCounts = { delivered: 0, failed: 0, dropped: 0, slow: 0 };
+  readonly counts: SubscriberCounts;
 
-  constructor(limits: QueueLimits, logger: Logger) {
+  constructor(
+    limits: QueueLimits,
+    logger: Logger,
+    counts: SubscriberCounts = { delivered: 0, failed: 0, dropped: 0, slow: 0 },
+  ) {
     this.#limits = limits;
     this.#logger = logger;
+    this.counts = counts;
   }
 
   /** @param patterns exact names, `prefix.*`, or `*`; an event that several of them match is handed over once */
@@ -41,6 +53,16 @@ export class EventBus<Event> {
     handle: (event: Event) => void | Promise<void>,
     options: SubscribeOptions = {},
   ): () => void {
+    const { setPatterns, close } = this.open(handle, options);
+    setPatterns([patterns].flat());
+    return close;
+  }
+
+  /** A subscription to nothing as yet. */
+  open(
+    handle: (event: Event) => void | Promise<void>,
+    options: SubscribeOptions = {},
+  ): OpenSubscription {
     const { name = handle.name || "anonymous", ...limits } = options;
     const queue = new SubscriberQueue<Event>({
       name,
@@ -49,13 +71,19 @@ export class EventBus<Event> {
       counts: this.counts,
       logger: this.#logger,
     });
-    const subscription = { patterns: [patterns].flat(), queue };
-    this.#subscriptions.add(subscription);
-    this.#listening.clear();
-    return () => {
-      this.#subscriptions.delete(subscription);
-      this.#listening.clear();
-      queue.close();
+    const subscription: Subscription<Event> = { patterns: [], queue };
+    return {
+      setPatterns: (patterns) => {
+        subscription.patterns = patterns;
+        if (patterns.length > 0) this.#subscriptions.add(subscription);
+        else this.#subscriptions.delete(subscription);
+        this.#listening.clear();
+      },
+      close: () => {
+        this.#subscriptions.delete(subscription);
+        this.#listening.clear();
+        queue.close();
+      },
     };
   }
 
@@ -76,7 +104,7 @@ export class EventBus<Event> {
   /** Waits until subscribers have seen what was published, `timeoutMs` at most; then nothing is delivered any more. */
   async close(timeoutMs: number): Promise<void> {
     const timer = new AbortController();
-    const idle = this.#idle();
+    const idle = this.idle();
     const late = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
     await Promise.race([idle, late]);
     timer.abort();
@@ -90,7 +118,8 @@ export class EventBus<Event> {
     return null;
   }
 
-  async #idle(): Promise<void> {
+  /** Resolves when what was published so far has been handed over. */
+  async idle(): Promise<void> {
     await this.pending;
     await Promise.all([...this.#subscriptions].map(({ queue }) => queue.idle()));
   }

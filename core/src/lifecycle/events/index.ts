@@ -1,3 +1,4 @@
-export { EventBus, type SubscribeOptions } from "./event-bus.js";
+export { DomainEventBus } from "./domain-bus.js";
+export { EventBus, type OpenSubscription, type SubscribeOptions } from "./event-bus.js";
 export { type EventTask, LifecycleBus, type LifecycleBusDeps } from "./lifecycle-bus.js";
 export type { Overflow, QueueLimits, SubscriberCounts } from "./subscriber-queue.js";
