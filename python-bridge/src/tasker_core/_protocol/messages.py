@@ -200,6 +200,9 @@ MESSAGES: Final[dict[str, MessageShape]] = {
             "proof": _text(),
             "max_bytes": _count,
             "held": _held,
+            "lifecycle_events": _words,
+            "domain_events": _words,
+            "publishers": _words,
         },
     ),
     "welcome": _shape(
@@ -307,6 +310,19 @@ MESSAGES: Final[dict[str, MessageShape]] = {
             "version": _text(),
             "on": _one_of("success", "failure", "always"),
         },
+        {
+            "publisher": _text(1),
+            "verdict": _one_of("publish", "declined", "failed"),
+            "split": _count,
+        },
+    ),
+    "subscribe": _shape("host", {"lifecycle_events": _words, "domain_events": _words}),
+    "notify": _shape(
+        "handler",
+        {"stream": _one_of("lifecycle", "domain"), "name": _text(1), "seq": _integer(1)},
+    ),
+    "notified": _shape(
+        "host", {"seq": _count, "lifecycle_failed": _count, "domain_failed": _count}
     ),
     "log": _shape("host", {"dropped": _count}),
     "stats": _shape(

@@ -83,6 +83,21 @@ def exception_frame(delivery: Delivery, error: BaseException, max_frame: int) ->
     return frame if len(frame) - 4 <= max_frame else _too_large(delivery, "the error's metadata")
 
 
+def failure_of(error: BaseException) -> StepHandlerResult:
+    """An escaped exception as publishers are shown it."""
+    own: object = getattr(error, "retryable", None)
+    metadata: object = getattr(error, "metadata", None)
+    return StepHandlerResult(
+        False,
+        None,
+        _message(error),
+        type(error).__name__,
+        None,
+        own if isinstance(own, bool) else True,
+        cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {},
+    )
+
+
 def cancelled_frame(delivery: Delivery) -> bytes:
     """The frame for a delivery that stopped because it was asked to."""
     reason = delivery.cancel_reason

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from tasker_core._runtime.event_discovery import register_events
 from tasker_core.handler import HandlerRegistry
 
 _log = logging.getLogger("tasker.discovery")
@@ -34,6 +35,7 @@ def load_handlers(path: Path, registry: HandlerRegistry) -> int:
     for module in modules:
         if module is not None:
             names.update(registry.register_module(module))
+            register_events(module)
     return len(names)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, cast
 
 from tasker_core._protocol import json_text
@@ -16,11 +17,13 @@ from tasker_core._runtime.answers import (
     cancelled_frame,
     error_frame,
     exception_frame,
+    failure_of,
     wrap_result,
 )
 from tasker_core._runtime.async_lane import AsyncLane, is_awaitable
 from tasker_core._runtime.delivery import Delivery
 from tasker_core._runtime.log_ring import current_step
+from tasker_core._runtime.publications import Publications
 from tasker_core.handler import HandlerRegistry
 from tasker_core.registry.definition import HandlerDefinition
 from tasker_core.registry.errors import ResolverNotFoundError
@@ -38,11 +41,17 @@ class Executor:
     """`run` is called on a pool thread, `run_async` makes the coroutine for the loop."""
 
     def __init__(
-        self, registry: HandlerRegistry, lane: AsyncLane, finish: Finish, max_frame: int
+        self,
+        registry: HandlerRegistry,
+        lane: AsyncLane,
+        finish: Finish,
+        publications: Publications,
+        max_frame: int,
     ) -> None:
         self._registry = registry
         self._lane = lane
         self._finish = finish
+        self._publications = publications
         self.max_frame = max_frame
         self._async_names: dict[tuple[str, str | None], bool] = {}
 
@@ -59,6 +68,7 @@ class Executor:
     def run(self, delivery: Delivery) -> None:
         """Run a delivery on this thread. Never raises."""
         current_step.set((delivery.id, delivery.header["correlation_id"]))
+        context: StepContext | None = None
         try:
             prepared = self._prepare(delivery)
             if isinstance(prepared, bytes):
@@ -68,16 +78,17 @@ class Executor:
                 returned = call(context)
                 if type(returned) is not StepHandlerResult and is_awaitable(returned):
                     pending = cast("Awaitable[Any]", returned)
-                    self._lane.submit([lambda: self._drive(delivery, pending)])
+                    self._lane.submit([partial(self._drive, delivery, context, pending)])
                     return
-                frame = answer_frame(delivery, wrap_result(returned), self.max_frame)
+                frame = self._answer(delivery, context, returned)
         except BaseException as error:
-            frame = exception_frame(delivery, error, self.max_frame)
+            frame = self._failure(delivery, context, error)
         self._finish(delivery, frame)
 
     async def run_async(self, delivery: Delivery) -> None:
         """Run a delivery inside a task of the loop. Never raises."""
         current_step.set((delivery.id, delivery.header["correlation_id"]))
+        context: StepContext | None = None
         try:
             prepared = self._prepare(delivery)
             if isinstance(prepared, bytes):
@@ -86,11 +97,11 @@ class Executor:
             call, context = prepared
             returned = call(context)
         except BaseException as error:
-            self._finish(delivery, exception_frame(delivery, error, self.max_frame))
+            self._finish(delivery, self._failure(delivery, context, error))
             return
-        await self._drive(delivery, returned)
+        await self._drive(delivery, context, returned)
 
-    async def _drive(self, delivery: Delivery, returned: Any) -> None:
+    async def _drive(self, delivery: Delivery, context: StepContext, returned: Any) -> None:
         current_step.set((delivery.id, delivery.header["correlation_id"]))
         delivery.on_cancel = self._lane.interrupter()
         try:
@@ -98,10 +109,26 @@ class Executor:
                 # The request came before there was a task to interrupt.
                 delivery.on_cancel()
             value = await returned if is_awaitable(returned) else returned
-            frame = answer_frame(delivery, wrap_result(value), self.max_frame)
+            frame = self._answer(delivery, context, value)
         except BaseException as error:
-            frame = exception_frame(delivery, error, self.max_frame)
+            frame = self._failure(delivery, context, error)
         self._finish(delivery, frame)
+
+    def _answer(self, delivery: Delivery, context: StepContext, returned: Any) -> bytes:
+        result = wrap_result(returned)
+        answer = answer_frame(delivery, result, self.max_frame)
+        if result.is_success and result.metadata.get("checkpoint_yield") is True:
+            return answer
+        return self._publications.frames(delivery, context.event.task_sequence_step, result) + answer
+
+    def _failure(
+        self, delivery: Delivery, context: StepContext | None, error: BaseException
+    ) -> bytes:
+        answer = exception_frame(delivery, error, self.max_frame)
+        if context is None:
+            return answer
+        result = failure_of(error)
+        return self._publications.frames(delivery, context.event.task_sequence_step, result) + answer
 
     def _prepare(self, delivery: Delivery) -> tuple[Call, StepContext] | bytes:
         delivery.start()

@@ -51,8 +51,9 @@ def shake_hands(
     splitter: FrameSplitter,
     options: ProcessOptions,
     manifest: Callable[[], list[dict[str, Any]]],
+    events: Callable[[], dict[str, Any]],
 ) -> Greeting:
-    """Introduce this process. Raises HandshakeError when the two do not agree within 5 s."""
+    """Introduce this process: `events` are the fields of `hello` about them. Raises HandshakeError when the two do not agree within 5 s."""
     late = threading.Event()
 
     def give_up() -> None:
@@ -63,7 +64,7 @@ def shake_hands(
     alarm.daemon = True
     alarm.start()
     try:
-        return _exchange(channel, splitter, options, manifest)
+        return _exchange(channel, splitter, options, manifest, events)
     except (HandshakeError, OSError) as error:
         if late.is_set():
             raise HandshakeError(
@@ -80,6 +81,7 @@ def _exchange(
     splitter: FrameSplitter,
     options: ProcessOptions,
     manifest: Callable[[], list[dict[str, Any]]],
+    events: Callable[[], dict[str, Any]],
 ) -> Greeting:
     frames: deque[Frame | FrameFault] = deque()
     challenge = _await_message(channel, splitter, frames, "challenge")
@@ -90,7 +92,7 @@ def _exchange(
         pools=[{"name": options.pool, "slots": options.slots}],
         token=options.token,
     )
-    channel.write(encode_message(hello, dumps(manifest())))
+    channel.write(encode_message({**hello, **events()}, dumps(manifest())))
     welcome = _await_message(channel, splitter, frames, "welcome")
     check_welcome(welcome, challenge, hello, options.token)
     max_frame = min(options.max_frame, welcome["max_frame"])

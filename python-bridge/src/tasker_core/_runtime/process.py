@@ -19,6 +19,7 @@ from tasker_core._runtime.manifest import manifest
 from tasker_core._runtime.pool import ThreadPool
 from tasker_core._runtime.session import EXIT_SECONDS, Session
 from tasker_core._transport.channel import Channel
+from tasker_core.domain_events.subscriber_registry import SubscriberRegistry
 from tasker_core.handler import HandlerRegistry
 
 
@@ -35,11 +36,14 @@ class HandlerProcess(Session):
         self._registry = registry
         self._pid = os.getpid()
         self._lane = AsyncLane(self._outbox.flush)
-        self._executor = Executor(registry, self._lane, self._finish, options.max_frame)
+        self._executor = Executor(
+            registry, self._lane, self._finish, self._publications, options.max_frame
+        )
         self._pool = ThreadPool(options.slots, self._executor.run, self._outbox.flush_unless_more)
 
     def serve(self) -> int:
         """Handshake, then work. Raises HandshakeError when host and process do not agree."""
+        SubscriberRegistry.instance().start_all(self._feed)
         self._greet(lambda: manifest(self._registry, self._options.pool))
         self._executor.max_frame = self._max_frame
         self._attach()

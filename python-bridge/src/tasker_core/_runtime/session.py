@@ -19,11 +19,15 @@ from typing import Any
 from tasker_core._protocol.frame import Frame, FrameFault, FrameSplitter, encode_message
 from tasker_core._protocol.messages import HeaderError, check_header, clip_message, read_header
 from tasker_core._runtime.delivery import Delivery
+from tasker_core._runtime.event_feed import EventFeed
+from tasker_core._runtime.event_lane import EventLane
 from tasker_core._runtime.greeting import ProcessOptions, shake_hands
 from tasker_core._runtime.housekeeper import Housekeeper
 from tasker_core._runtime.log_ring import FLUSH_SECONDS, LogRing
 from tasker_core._runtime.outbox import Outbox
+from tasker_core._runtime.publications import Publications
 from tasker_core._transport.channel import Channel
+from tasker_core.domain_events.publisher_registry import PublisherRegistry
 
 EXIT_SECONDS = 5.0
 ACK_SECONDS = 5.0
@@ -48,6 +52,9 @@ class Session(ABC):
         self._housekeeper = Housekeeper(_report)
         self._logs = LogRing(self._outbox.add, self._flush_logs_later)
         self._max_frame = options.max_frame
+        self._feed = EventFeed.instance()
+        self._events = EventLane(self._feed, self._outbox.post, self._on_events_idle)
+        self._publications = Publications(self._events.submit)
         self._early: list[Frame | FrameFault] = []
         self._in_flight: dict[str, Delivery] = {}
         # Answers the host has not acknowledged: a drain waits for them.
@@ -67,10 +74,14 @@ class Session(ABC):
 
     def _greet(self, manifest: Callable[[], list[dict[str, Any]]]) -> None:
         """Raises HandshakeError when host and process do not agree."""
-        greeting = shake_hands(self._channel, self._splitter, self._options, manifest)
+        greeting = shake_hands(
+            self._channel, self._splitter, self._options, manifest, self._event_fields
+        )
         self._max_frame = greeting.max_frame
         self._early = greeting.early
+        self._publications.max_frame = greeting.max_frame
         self._housekeeper.start()
+        self._feed.on_change = self._subscribe_soon
 
     def _run(self) -> None:
         """Read until the host says goodbye or goes away, or `drain_soon` has done its work."""
@@ -106,7 +117,7 @@ class Session(ABC):
                         # A cancel may follow its own step within one read.
                         self._dispatch(steps)
                         steps = []
-                    self._on_message(header)
+                    self._on_message(header, frame.body)
             except HeaderError as error:
                 self._nack(error)
         if steps:
@@ -122,13 +133,16 @@ class Session(ABC):
         self._in_flight[delivery_id] = delivery
         return delivery
 
-    def _on_message(self, header: dict[str, Any]) -> None:
+    def _on_message(self, header: dict[str, Any], body: bytes) -> None:
         kind = header["type"]
         if kind == "ack":
             for item in header["items"]:
                 self._unacked.discard(item["id"])
+                self._publications.settled(item["id"], item["status"] == "committed")
             if self._draining:
                 self._housekeeper.submit(self._leave_if_done)
+        elif kind == "notify":
+            self._events.receive(header, body)
         elif kind == "cancel":
             self._on_cancel(header)
         elif kind == "ping":
@@ -248,6 +262,10 @@ class Session(ABC):
     def _leave_if_done(self) -> None:
         if self._in_flight:
             return
+        if not self._events.is_idle:
+            # A process that is replaced must not lose what it was sent; one that hangs must go.
+            self._housekeeper.later(ACK_SECONDS, self._leave_without_acks)
+            return
         if self._unacked:
             # Acks normally follow at once; a host that forgets them must not keep us here.
             self._housekeeper.later(ACK_SECONDS, self._leave_without_acks)
@@ -266,6 +284,23 @@ class Session(ABC):
             # Wakes the reader, which then ends the process.
             self._channel.end()
 
+    # Events
+
+    def _event_fields(self) -> dict[str, Any]:
+        publishers = PublisherRegistry.instance().list_publishers()
+        return {**self._feed.interest(), "publishers": publishers[:256]}
+
+    def _subscribe_soon(self) -> None:
+        self._housekeeper.submit(
+            lambda: self._outbox.post(
+                encode_message({"type": "subscribe", **self._feed.interest()})
+            )
+        )
+
+    def _on_events_idle(self) -> None:
+        if self._draining:
+            self._housekeeper.submit(self._leave_if_done)
+
     # Ending
 
     def _cancel_all(self, reason: str) -> None:
@@ -274,6 +309,7 @@ class Session(ABC):
 
     def _wind_up(self, patience_seconds: float) -> bool:
         """Cancel everything and wait for what runs. True when nothing runs any more."""
+        self._feed.on_change = None
         for delivery in self._take_back():
             # Never started: the host gives it to another process.
             self._in_flight.pop(delivery.id, None)

@@ -18,6 +18,11 @@ from tasker_core.types.batch import (
 )
 from tasker_core.types.context import StepContext
 from tasker_core.types.decision import DecisionPointOutcome, DecisionType
+from tasker_core.types.domain_event import (
+    DomainEventMetadata,
+    ExecutionResult,
+    InProcessDomainEvent,
+)
 from tasker_core.types.events import FfiStepEvent, LogContext
 from tasker_core.types.results import (
     ErrorType,
@@ -53,11 +58,14 @@ __all__ = [
     "CursorConfig",
     "DecisionPointOutcome",
     "DecisionType",
+    "DomainEventMetadata",
     "ErrorType",
+    "ExecutionResult",
     "FailureStrategy",
     "FfiDispatchMetrics",
     "FfiStepEvent",
     "HealthCheck",
+    "InProcessDomainEvent",
     "LogContext",
     "NoBatchesOutcome",
     "ResultStatus",

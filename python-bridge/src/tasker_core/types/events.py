@@ -6,6 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasker_core.types._model import Model
+from tasker_core.types.domain_event import (
+    DomainEventMetadata,
+    ExecutionResult,
+    InProcessDomainEvent,
+)
+
+__all__ = [
+    "DomainEventMetadata",
+    "ExecutionResult",
+    "FfiStepEvent",
+    "InProcessDomainEvent",
+    "LogContext",
+]
 
 
 @dataclass(frozen=True)
