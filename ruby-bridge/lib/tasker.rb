@@ -12,6 +12,7 @@ require_relative 'tasker/handler_registry'
 require_relative 'tasker/types/task_request'
 require_relative 'tasker/step_handler'
 require_relative 'tasker/task_handler'
+require_relative 'tasker/event_subscriber'
 
 # Task templates and their step handlers in code, with the names of the original Tasker gem: a thin layer over
 # {TaskerCore}. A handler process that has loaded such classes declares their templates to its host, which checks and

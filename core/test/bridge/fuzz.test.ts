@@ -98,6 +98,10 @@ async function playToHost(random: SeededRandom): Promise<number> {
     pingMs: 5000,
     onRoom: () => undefined,
     onRetire: () => undefined,
+    interest: { lifecycle: [], domain: [] },
+    publishers: [],
+    onEventsChange: () => undefined,
+    onEventsFailed: () => undefined,
   });
   const delivery = createDelivery();
   channel.offer(delivery);

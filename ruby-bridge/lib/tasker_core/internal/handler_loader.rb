@@ -26,6 +26,7 @@ module TaskerCore
         files(paths).each { |file| load_file(file) }
         register_dsl_classes
         register_classes
+        EventClasses.new(@classes_before).register
       end
 
       private

@@ -59,7 +59,8 @@ module TaskerCore
             'sdk_version' => TEXT, 'worker_id' => NAME, 'pid' => WHOLE, 'hostname' => TEXT, 'max_frame' => FRAME_LIMIT,
             'pools' => LIST.call(RECORD.call({'name' => NAME, 'slots' => WHOLE}, {'prefetch' => WHOLE}))
           }, {
-            'resume_id' => TEXT, 'nonce' => NONCE, 'proof' => TEXT, 'max_bytes' => WHOLE, 'held' => LIST.call(TEXT, 4096)
+            'resume_id' => TEXT, 'nonce' => NONCE, 'proof' => TEXT, 'max_bytes' => WHOLE, 'held' => LIST.call(TEXT, 4096),
+            'lifecycle_events' => LIST.call(TEXT), 'domain_events' => LIST.call(TEXT), 'publishers' => LIST.call(TEXT)
           }),
           'welcome' => Shape.new(:handler, {
             'protocol' => POSITIVE, 'features' => LIST.call(TEXT), 'connection_id' => TEXT, 'max_frame' => FRAME_LIMIT,
@@ -100,7 +101,12 @@ module TaskerCore
           }, {}),
           'event' => Shape.new(:host, {
             'delivery_id' => ID, 'name' => NAME, 'version' => TEXT, 'on' => ONE_OF.call('success', 'failure', 'always')
+          }, {'publisher' => NAME, 'verdict' => ONE_OF.call('publish', 'declined', 'failed'), 'split' => WHOLE}),
+          'subscribe' => Shape.new(:host, {'lifecycle_events' => LIST.call(TEXT), 'domain_events' => LIST.call(TEXT)}, {}),
+          'notify' => Shape.new(:handler, {
+            'stream' => ONE_OF.call('lifecycle', 'domain'), 'name' => NAME, 'seq' => POSITIVE
           }, {}),
+          'notified' => Shape.new(:host, {'seq' => WHOLE, 'lifecycle_failed' => WHOLE, 'domain_failed' => WHOLE}, {}),
           'log' => Shape.new(:host, {'dropped' => WHOLE}, {}),
           'stats' => Shape.new(:host, {
             'pools' => MAP.call(RECORD.call({'slots' => WHOLE, 'busy' => WHOLE, 'queued' => WHOLE, 'abandoned' => WHOLE})),

@@ -6,6 +6,8 @@ module TaskerCore
       # One dispatch of one step, from its `step` message to its terminal message.
       class Delivery
         attr_reader :id, :header, :body, :cancellation
+        # @return [Types::StepContext, nil] what its handler got
+        attr_accessor :context
 
         # @param header [Hash] checked by {Protocol::Messages}
         # @param body [String] JSON of the TaskSequenceStep, not parsed yet

@@ -19,16 +19,21 @@ module TaskerCore
                           status_code: status_code(metadata[:status_code] || metadata['status_code']))
         end
 
+        # What a handler raised, as a result.
+        # @param exception [Exception]
+        # @return [Types::StepHandlerCallResult::Error]
+        def result_of(exception)
+          Types::StepHandlerCallResult.failure(
+            message: message(exception), error_type: Types::StepHandlerCallResult.from_exception(exception).error_type,
+            error_code: ask(exception, :error_code), retryable: Errors::ErrorClassifier.retryable?(exception),
+            metadata: {error_class: exception.class.name, retry_after: ask(exception, :retry_after)}.compact
+          )
+        end
+
         # A handler raised.
         # @param exception [Exception]
         def raised(delivery, exception, elapsed)
-          metadata = {error_class: exception.class.name, retry_after: ask(exception, :retry_after)}.compact
-          error = Types::StepHandlerCallResult.failure(
-            message: message(exception), error_type: Types::StepHandlerCallResult.from_exception(exception).error_type,
-            error_code: ask(exception, :error_code), retryable: Errors::ErrorClassifier.retryable?(exception),
-            metadata: metadata
-          )
-          @frames.failure(delivery, error, elapsed,
+          @frames.failure(delivery, result_of(exception), elapsed,
                           kind: kind(delivery), status_code: status_code(ask(exception, :status_code)),
                           context: hash_or_nil(ask(exception, :context)),
                           backtrace: (exception.backtrace || []).first(CompletionFrames::BACKTRACE_LINES))

@@ -66,7 +66,8 @@ module TaskerCore
             'language_version' => RUBY_VERSION, 'sdk_version' => VERSION,
             'worker_id' => ENV.fetch('TASKER_WORKER_ID') { "ruby-#{Socket.gethostname}-#{Process.pid}" },
             'pid' => Process.pid, 'hostname' => Socket.gethostname, 'max_frame' => Protocol::Frame::DEFAULT_MAX_FRAME,
-            'pools' => [{'name' => @pool, 'slots' => @slots, 'prefetch' => 0}], 'nonce' => @nonce, 'proof' => own_proof(challenge)
+            'pools' => [{'name' => @pool, 'slots' => @slots, 'prefetch' => 0}], 'nonce' => @nonce, 'proof' => own_proof(challenge),
+            **events
           }.compact
           write(Protocol::Frame.encode(hello, Json.dump(@handlers)))
         end
@@ -88,6 +89,11 @@ module TaskerCore
           return if Protocol::Handshake.proof_valid?(welcome['proof'], @token, 'host', @nonce, challenge['nonce'])
 
           raise Errors::ConfigurationError, 'the host did not prove that it knows the token'
+        end
+
+        def events
+          publishers = DomainEvents::PublisherRegistry.instance.registered_names.first(Protocol::Messages::MAX_ITEMS)
+          {**EventFeed.instance.interest, 'publishers' => publishers}
         end
 
         def write(bytes)

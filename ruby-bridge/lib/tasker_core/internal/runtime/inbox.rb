@@ -13,12 +13,16 @@ module TaskerCore
         WINDOW_SECONDS = 60
 
         # @param control [Thread::Queue] gets what the main thread must act upon: `[name, *details]`
-        def initialize(reader:, ledger:, queue:, clerk:, control:)
+        # @param events [EventLane]
+        # @param publications [Publications]
+        def initialize(reader:, ledger:, queue:, clerk:, control:, events:, publications:)
           @reader = reader
           @ledger = ledger
           @queue = queue
           @clerk = clerk
           @control = control
+          @events = events
+          @publications = publications
           @bad = []
           @done = false
         end
@@ -57,6 +61,7 @@ module TaskerCore
 
           case header['type']
           when 'step' then take_step(header, message.body)
+          when 'notify' then take_event(header, message.body)
           when 'ack' then take_ack(header)
           when 'cancel' then @ledger.cancel(header['delivery_id'], header['reason'])
           when 'ping' then @clerk.put(Protocol::Frame.encode({'type' => 'pong', 'n' => header['n']}))
@@ -76,8 +81,14 @@ module TaskerCore
           @queue.push(delivery)
         end
 
+        def take_event(header, body)
+          problem = @events.receive(header, body)
+          refuse(header, *problem) if problem
+        end
+
         def take_ack(header)
           items = header['items']
+          @publications.settled(items)
           @ledger.acknowledge(items)
           items.each { |item| note_refused(item) unless item['status'] == 'committed' }
         end

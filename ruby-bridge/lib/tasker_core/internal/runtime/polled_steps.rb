@@ -11,9 +11,11 @@ module TaskerCore
 
         # @param completions [Completions]
         # @param frames [CompletionFrames]
-        def initialize(completions, frames)
+        # @param publications [Publications]
+        def initialize(completions, frames, publications)
           @completions = completions
           @frames = frames
+          @publications = publications
           @failures = FailureReport.new(frames)
           @waiting = []
           @taken = {}
@@ -102,11 +104,13 @@ module TaskerCore
 
         def event(delivery)
           header = delivery.header
+          data = Json.parse_body(delivery.body)
+          delivery.context = Types::StepContext.new(data, handler_name: delivery.callable)
           {'event_id' => delivery.id, 'task_uuid' => header['task_uuid'], 'step_uuid' => header['step_uuid'],
            'correlation_id' => header['correlation_id'], 'task_correlation_id' => header['correlation_id'],
            'parent_correlation_id' => header['parent_correlation_id'],
            'trace_id' => header['traceparent'].to_s.split('-')[1], 'span_id' => header['traceparent'].to_s.split('-')[2],
-           'task_sequence_step' => Json.parse_body(delivery.body)}
+           'task_sequence_step' => data}
         end
 
         def taken(event_id)
@@ -126,16 +130,18 @@ module TaskerCore
         def success(delivery, fields, elapsed)
           metadata = fields['metadata'] || {}
           result = Types::StepHandlerCallResult.success(result: fields['result'], metadata: metadata['custom'] || metadata)
-          @frames.success(delivery, result, elapsed)
+          answer = @frames.success(delivery, result, elapsed)
+          @publications.frames(delivery, delivery.context, result) + answer
         end
 
         def failure(delivery, fields, elapsed)
           metadata = fields['metadata'] || {}
           custom = metadata['custom'] || {}
-          @failures.returned(delivery, Types::StepHandlerCallResult.failure(
+          result = Types::StepHandlerCallResult.failure(
             message: fields['error_message'], error_type: custom['error_type'] || custom['error_class'] || 'UnexpectedError',
             error_code: custom['error_code'], retryable: metadata['retryable'] == true, metadata: custom
-          ), elapsed)
+          )
+          @publications.frames(delivery, delivery.context, result) + @failures.returned(delivery, result, elapsed)
         end
 
         def answer_cancelled(delivery) = @completions.submit(delivery, @failures.cancelled_before_start(delivery)) || true

@@ -8,11 +8,13 @@ module TaskerCore
       class StepRunner
         # @param completions [Completions]
         # @param frames [CompletionFrames]
+        # @param publications [Publications]
         # @param clerk [Clerk] takes what handlers say about their progress
-        def initialize(registry:, completions:, frames:, clerk:)
+        def initialize(registry:, completions:, frames:, publications:, clerk:)
           @registry = registry
           @completions = completions
           @frames = frames
+          @publications = publications
           @clerk = clerk
           @failures = FailureReport.new(frames)
         end
@@ -38,19 +40,24 @@ module TaskerCore
         def answer(delivery, started)
           return @failures.cancelled_before_start(delivery) if delivery.cancelled?
 
-          encode(delivery, call_handler(delivery), started)
+          result = call_handler(delivery)
+          # The answer's own frame goes first into memory: a result that is no JSON publishes nothing.
+          answer = encode(delivery, result, started)
+          @publications.frames(delivery, delivery.context, result) + answer
         rescue Json::InvalidValue => e
           @failures.invalid_result(delivery, e.message, elapsed_ms(started))
         rescue HandlerNotFound => e
           @failures.handler_not_found(delivery, e.message)
         rescue Exception => e # rubocop:disable Lint/RescueException
-          @failures.raised(delivery, e, elapsed_ms(started))
+          @publications.frames(delivery, delivery.context, @failures.result_of(e)) +
+            @failures.raised(delivery, e, elapsed_ms(started))
         end
 
         def call_handler(delivery)
           context = Types::StepContext.new(step_data(delivery), handler_name: delivery.callable,
                                                                 cancellation: delivery.cancellation,
                                                                 on_heartbeat: heartbeat(delivery))
+          delivery.context = context
           handler = @registry.resolve_handler(definition(delivery, context))
           raise HandlerNotFound, "No handler found for #{delivery.callable}" unless handler
 

@@ -45,6 +45,7 @@ module TaskerCore
         # Serves until the host or a signal ends it.
         # @return [Integer] exit code
         def run
+          start_subscribers
           start { trap_signals }
           serve
         end
@@ -99,22 +100,34 @@ module TaskerCore
           @logs = LogRing.new(@outbox, on_first: @clerk.method(:logs_waiting))
           completions = Completions.new(ledger: @ledger, outbox: @outbox, logs: @logs, counts: @counts)
           frames = CompletionFrames.new(agreement.max_frame)
-          queue = consumer(completions, frames)
-          @inbox = Inbox.new(reader: reader, ledger: @ledger, queue: queue, clerk: @clerk, control: @control)
+          @events = EventLane.new(@outbox)
+          publications = Publications.new(@events, agreement.max_frame)
+          queue = consumer(completions, frames, publications)
+          @inbox = Inbox.new(reader: reader, ledger: @ledger, queue: queue, clerk: @clerk, control: @control,
+                             events: @events, publications: publications)
           LogOutput.sink = @logs.method(:push)
           ForkGuard.install { leave_channel }
           @clerk.start(@logs)
+          @events.start
           @pool.start
         end
 
         # Who takes the steps, and the queue between it and the reader.
-        def consumer(completions, frames)
-          return (@pool = @steps = PolledSteps.new(completions, frames)) if @polled
+        def consumer(completions, frames, publications)
+          return (@pool = @steps = PolledSteps.new(completions, frames, publications)) if @polled
 
-          runner = StepRunner.new(registry: @registry, completions: completions, frames: frames, clerk: @clerk)
+          runner = StepRunner.new(registry: @registry, completions: completions, frames: frames,
+                                  publications: publications, clerk: @clerk)
           queue = WorkQueue.new
           @pool = WorkerPool.new(@slots, runner, queue)
           queue
+        end
+
+        # Before the handshake, which says what they want.
+        def start_subscribers
+          DomainEvents::SubscriberRegistry.instance.start_all!
+          poller = Worker::InProcessDomainEventPoller.instance
+          poller.start! if poller.subscriber_count.positive?
         end
 
         # A queue is the one thing a signal handler may use; the main thread does the rest.
@@ -156,6 +169,7 @@ module TaskerCore
           deadline = Clock.now + grace_ms / 1000.0
           pause
           finished = @ledger.wait_until_idle(deadline)
+          @events.wait_until_idle(Clock.now + ACK_WAIT_SECONDS) if finished
           @logs.flush
           @ledger.wait_until_acknowledged(Clock.now + ACK_WAIT_SECONDS) if finished
           send_message('type' => 'bye', 'reason' => finished ? "drained: #{reason}" : "grace of #{grace_ms} ms is over: #{reason}")
@@ -175,6 +189,7 @@ module TaskerCore
           limit = Clock.now + CLOSED_GRACE_SECONDS
           Thread.new { sleep(EXIT_LIMIT_SECONDS) and exit!(code) } if @owns_process
           @ledger.cancel_all('shutdown')
+          @events.stop
           @pool.stop
           @ledger.wait_until_idle(limit, even_when_closed: true)
           @clerk.stop
