@@ -1,7 +1,6 @@
 import type { CollectedEvents, HandlerRegistry } from "@tasker-core/sdk/host";
 import { ActorSystem } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
-import type { EventDesk } from "./bridge/index.js";
 import type { Config } from "./config/index.js";
 import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
@@ -83,7 +82,6 @@ export class Engine {
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
   readonly #operator: OperatorActions;
-  readonly #relays: readonly EventRelay[];
   #requests: TaskRequestActor | undefined;
   #detachEvents: () => void = () => undefined;
 
@@ -100,7 +98,8 @@ export class Engine {
       registry: this.templates,
       bus: this.domainEvents,
       publishers: new Map(options.events?.publishers?.map((p) => [p.publisherName, p])),
-      isElsewhere: (name) => this.#desks.some(([, desk]) => desk.publishers.includes(name)),
+      isElsewhere: (name) =>
+        this.worker.eventDesks.some(({ publishers }) => publishers.includes(name)),
       logger,
     });
     this.worker = new WorkerHost({
@@ -123,13 +122,12 @@ export class Engine {
       join: options.join ?? null,
       lifecycle: this.events,
       publisher: this.publisher,
-      onDrained: () => this.#finishRelays(),
+      relay: (language, desk) =>
+        new EventRelay(language, desk, { lifecycle: this.events, domain: this.domainEvents }),
       settings: workerSettings(config),
       mode: this.#role === "all" ? "fused" : "split",
       logger,
     });
-    const buses = { lifecycle: this.events, domain: this.domainEvents };
-    this.#relays = this.#desks.map(([language, desk]) => new EventRelay(language, desk, buses));
     this.#operator = new OperatorActions({
       pool: this.pool,
       plans: planLimits(config),
@@ -281,17 +279,6 @@ export class Engine {
     ]);
     this.#detachEvents();
     await this.pool.close();
-  }
-
-  get #desks(): (readonly [string, EventDesk])[] {
-    return this.worker.languages.flatMap(({ language, supervisor }) =>
-      supervisor === null ? [] : [[language, supervisor.events] as const],
-    );
-  }
-
-  async #finishRelays(): Promise<void> {
-    const { shutdown_drain_timeout_ms } = this.#options.config.worker.mpsc_channels.domain_events;
-    await Promise.all(this.#relays.map((relay) => relay.finish(shutdown_drain_timeout_ms)));
   }
 
   #actingHost(): ActingHost {
@@ -448,6 +435,7 @@ function workerSettings(config: Config): WorkerSettings {
     maxPrefetchPerSlot: config.pump.max_prefetch_per_slot,
     cacheBytes: config.pump.cache_bytes,
     drainTimeoutMs: config.orchestration.shutdown_timeout_ms,
+    eventDrainMs: config.worker.mpsc_channels.domain_events.shutdown_drain_timeout_ms,
     isListening: mode !== "PollingOnly",
     routes: config.worker.routes,
     enforceResultSchemas: config.compatibility.profile === "default",

@@ -67,9 +67,7 @@ export class PeerEvents {
 
   get hasRoom(): boolean {
     const { connection } = this.#options;
-    return (
-      connection.isOpen && !connection.isCongested && this.#sent - this.#done < EVENT_WINDOW
-    );
+    return connection.isOpen && !connection.isCongested && this.#sent - this.#done < EVENT_WINDOW;
   }
 
   /** Every event it was sent has been dealt with, or never will be. */

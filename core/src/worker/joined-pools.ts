@@ -1,5 +1,11 @@
 import type { HandlerManifest } from "@tasker-core/sdk/protocol";
-import { EventDesk, type JoinedPeer, PeerFeed, type PeerSession, type Seat } from "../bridge/index.js";
+import {
+  EventDesk,
+  type JoinedPeer,
+  PeerFeed,
+  type PeerSession,
+  type Seat,
+} from "../bridge/index.js";
 import { FfiDispatchChannel, type FfiDispatchChannelOptions } from "../channels/index.js";
 import type { ServingPool } from "./callable-routes.js";
 import type { EventRelay } from "./event-relay.js";

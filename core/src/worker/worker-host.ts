@@ -1,6 +1,11 @@
 import { hostname } from "node:os";
 import type { HandlerRegistry } from "@tasker-core/sdk/host";
-import { type EventDesk, JoinDoor, type JoinDoorOptions, type JoinedPeer } from "../bridge/index.js";
+import {
+  type EventDesk,
+  JoinDoor,
+  type JoinDoorOptions,
+  type JoinedPeer,
+} from "../bridge/index.js";
 import { CompletionChannel } from "../channels/index.js";
 import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/functions/index.js";
 import { type Pool, PumpLink } from "../db/index.js";

@@ -98,8 +98,7 @@ async function playToHost(random: SeededRandom): Promise<number> {
     pingMs: 5000,
     onRoom: () => undefined,
     onRetire: () => undefined,
-    interest: { lifecycle: [], domain: [] },
-    publishers: [],
+    greeting: { interest: { lifecycle: [], domain: [] }, publishers: [] },
     onEventsChange: () => undefined,
     onEventsFailed: () => undefined,
   });

@@ -59,7 +59,12 @@ class Rig {
       drainGraceMs: 1000,
       clock: systemClock,
       logger: createLogger({ level: "silent" }),
-      seat: () => ({ channel: this.channel, onRoom: () => this.#feed.schedule() }),
+      seat: () => ({
+        channel: this.channel,
+        onRoom: () => this.#feed.schedule(),
+        onEventsChange: () => undefined,
+        onEventsFailed: () => undefined,
+      }),
       onJoined: (peer) => {
         this.peers.push(peer);
         this.#feed.schedule();

@@ -13,6 +13,7 @@ from tasker_core import logging as _logging
 from tasker_core._version import __version__
 from tasker_core._worker import current as _worker
 from tasker_core.client import TaskerClient
+from tasker_core.domain_events.poller import poll_in_process_events
 from tasker_core.exceptions import WorkerAlreadyRunningError
 from tasker_core.handler import environment
 from tasker_core.types.events import LogContext
@@ -283,6 +284,7 @@ __all__ = [
     "log_info",
     "log_trace",
     "log_warn",
+    "poll_in_process_events",
     "poll_step_events",
     "stop_worker",
     "transition_to_graceful_shutdown",

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, cast
+
+from tasker_core._runtime.event_feed import EventFeed
 
 
 class EventSubscriber:
@@ -35,16 +38,26 @@ class EventSubscriber:
         return None
 
 
-def patterns_of(subscriber: EventSubscriber) -> list[str]:
+def subscribe(subscriber: EventSubscriber | type[EventSubscriber]) -> None:
+    """Subscribe an object, or one object of a class; of classes, a second time is without effect.
+
+    For programs: classes in handler files need no call.
+    """
+    feed = EventFeed.instance()
+    if isinstance(subscriber, type):
+        if subscriber in feed.classes:
+            return
+        feed.classes.add(subscriber)
+        subscriber = subscriber()
     given = subscriber.subscribe_to
-    return [given] if isinstance(given, str) else list(given)
+    patterns = [given] if isinstance(given, str) else list(given)
+    feed.subscribe_lifecycle(patterns, partial(_deliver, subscriber))
 
 
-def deliver(subscriber: EventSubscriber, event: dict[str, Any]) -> None:
-    """Call the method for the event."""
+def _deliver(subscriber: EventSubscriber, event: dict[str, Any]) -> None:
     name = "handle_" + re.sub(r"[^0-9a-zA-Z]", "_", str(event.get("type")))
     method = getattr(subscriber, name, None) or subscriber.handle
     cast("Callable[[dict[str, Any]], None]", method)(event)
 
 
-__all__ = ["EventSubscriber"]
+__all__ = ["EventSubscriber", "subscribe"]

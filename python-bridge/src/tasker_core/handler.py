@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, ClassVar, cast
 
 from tasker_core.event_bridge import EventBridge, EventNames
+from tasker_core._runtime.event_discovery import register_events
 from tasker_core.models import HandlerWrapper
 from tasker_core.registry.chain import ResolverChain
 from tasker_core.registry.definition import HandlerDefinition
@@ -115,6 +116,8 @@ class HandlerRegistry:
             except Exception:
                 _log.warning("module %s was skipped", info.name, exc_info=True)
         names = {name for each in modules for name in self.register_module(each, base_class)}
+        for each in modules:
+            register_events(each)
         return len(names)
 
     def register_module(

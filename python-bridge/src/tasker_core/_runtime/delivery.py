@@ -18,7 +18,17 @@ class Delivery:
     It is also the `DeliveryControl` of the step's context.
     """
 
-    __slots__ = ("_event", "_post", "body", "cancel_reason", "header", "id", "on_cancel", "started")
+    __slots__ = (
+        "_event",
+        "_post",
+        "body",
+        "cancel_reason",
+        "header",
+        "id",
+        "on_cancel",
+        "started",
+        "step",
+    )
 
     def __init__(self, header: dict[str, Any], body: bytes, post: Callable[[bytes], None]) -> None:
         self.header = header
@@ -28,6 +38,8 @@ class Delivery:
         # Set by the event loop lane: how to interrupt the running task.
         self.on_cancel: Callable[[], None] | None = None
         self.started = 0.0
+        # The body, once somebody has parsed it.
+        self.step: dict[str, Any] | None = None
         self._event: threading.Event | None = None
         self._post = post
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import inspect
 import logging
-from functools import partial
 from types import ModuleType
 from typing import Any, cast
 
-from tasker_core._runtime.event_feed import EventFeed
 from tasker_core.domain_events.publisher import BasePublisher
 from tasker_core.domain_events.publisher_registry import PublisherRegistry
 from tasker_core.domain_events.subscriber import BaseSubscriber
 from tasker_core.domain_events.subscriber_registry import SubscriberRegistry
-from tasker_core.events import EventSubscriber, deliver, patterns_of
+from tasker_core.events import EventSubscriber, subscribe
 
 _log = logging.getLogger("tasker.discovery")
 
@@ -36,10 +34,7 @@ def register_events(module: ModuleType) -> None:
 
 def _register(found: type[Any]) -> None:
     if issubclass(found, EventSubscriber):
-        subscriber = found()
-        EventFeed.instance().subscribe_lifecycle(
-            patterns_of(subscriber), partial(deliver, subscriber)
-        )
+        subscribe(found)
     elif issubclass(found, BaseSubscriber):
         registry = SubscriberRegistry.instance()
         if not registry.has(found):

@@ -37,6 +37,8 @@ class EventFeed:
         self._lock = threading.Lock()
         self._domain: tuple[_Listener, ...] = ()
         self._lifecycle: tuple[_Listener, ...] = ()
+        self.classes: set[type] = set()
+        """Whose objects listen already."""
         self.on_change: Callable[[], None] | None = None
         """Called when the patterns may have changed."""
 

@@ -68,7 +68,6 @@ class Executor:
     def run(self, delivery: Delivery) -> None:
         """Run a delivery on this thread. Never raises."""
         current_step.set((delivery.id, delivery.header["correlation_id"]))
-        context: StepContext | None = None
         try:
             prepared = self._prepare(delivery)
             if isinstance(prepared, bytes):
@@ -78,17 +77,16 @@ class Executor:
                 returned = call(context)
                 if type(returned) is not StepHandlerResult and is_awaitable(returned):
                     pending = cast("Awaitable[Any]", returned)
-                    self._lane.submit([partial(self._drive, delivery, context, pending)])
+                    self._lane.submit([partial(self._drive, delivery, pending)])
                     return
-                frame = self._answer(delivery, context, returned)
+                frame = self._answer(delivery, returned)
         except BaseException as error:
-            frame = self._failure(delivery, context, error)
+            frame = self._failure(delivery, error)
         self._finish(delivery, frame)
 
     async def run_async(self, delivery: Delivery) -> None:
         """Run a delivery inside a task of the loop. Never raises."""
         current_step.set((delivery.id, delivery.header["correlation_id"]))
-        context: StepContext | None = None
         try:
             prepared = self._prepare(delivery)
             if isinstance(prepared, bytes):
@@ -97,11 +95,11 @@ class Executor:
             call, context = prepared
             returned = call(context)
         except BaseException as error:
-            self._finish(delivery, self._failure(delivery, context, error))
+            self._finish(delivery, self._failure(delivery, error))
             return
-        await self._drive(delivery, context, returned)
+        await self._drive(delivery, returned)
 
-    async def _drive(self, delivery: Delivery, context: StepContext, returned: Any) -> None:
+    async def _drive(self, delivery: Delivery, returned: Any) -> None:
         current_step.set((delivery.id, delivery.header["correlation_id"]))
         delivery.on_cancel = self._lane.interrupter()
         try:
@@ -109,26 +107,21 @@ class Executor:
                 # The request came before there was a task to interrupt.
                 delivery.on_cancel()
             value = await returned if is_awaitable(returned) else returned
-            frame = self._answer(delivery, context, value)
+            frame = self._answer(delivery, value)
         except BaseException as error:
-            frame = self._failure(delivery, context, error)
+            frame = self._failure(delivery, error)
         self._finish(delivery, frame)
 
-    def _answer(self, delivery: Delivery, context: StepContext, returned: Any) -> bytes:
+    def _answer(self, delivery: Delivery, returned: Any) -> bytes:
         result = wrap_result(returned)
         answer = answer_frame(delivery, result, self.max_frame)
         if result.is_success and result.metadata.get("checkpoint_yield") is True:
             return answer
-        return self._publications.frames(delivery, context.event.task_sequence_step, result) + answer
+        return self._publications.frames(delivery, result) + answer
 
-    def _failure(
-        self, delivery: Delivery, context: StepContext | None, error: BaseException
-    ) -> bytes:
+    def _failure(self, delivery: Delivery, error: BaseException) -> bytes:
         answer = exception_frame(delivery, error, self.max_frame)
-        if context is None:
-            return answer
-        result = failure_of(error)
-        return self._publications.frames(delivery, context.event.task_sequence_step, result) + answer
+        return self._publications.frames(delivery, failure_of(error)) + answer
 
     def _prepare(self, delivery: Delivery) -> tuple[Call, StepContext] | bytes:
         delivery.start()
@@ -140,7 +133,7 @@ class Executor:
             return unreadable_frame(delivery, str(problem))
         if type(body) is not dict:
             return unreadable_frame(delivery, "expected one JSON object")
-        step = cast("dict[str, Any]", body)
+        delivery.step = step = cast("dict[str, Any]", body)
         header = delivery.header
         handler = self._find(header["callable"], step)
         if handler is None:

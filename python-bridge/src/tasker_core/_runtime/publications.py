@@ -40,8 +40,11 @@ class Publications:
         self._waiting: dict[str, list[Finish]] = {}
         self.max_frame = 0
 
-    def frames(self, delivery: Delivery, step: dict[str, Any], result: StepHandlerResult) -> bytes:
+    def frames(self, delivery: Delivery, result: StepHandlerResult) -> bytes:
         """`event` frames to be sent before the answer; mostly none. Never raises."""
+        step = delivery.step
+        if not isinstance(step, dict):
+            return b""
         due = _due(step, result)
         if not due:
             return b""

@@ -95,6 +95,8 @@ class PullSession(Session):
             frame = result_frame(delivery, result)
         except ValueError as error:
             raise ConversionError(f"step event {event_id}: {error}") from error
+        self._assert_fits(delivery, frame)
+        frame = self._publications.frames(delivery, result) + frame
         return self._answer(delivery, frame, result.is_success)
 
     def checkpoint(self, event_id: str, data: Mapping[str, Any]) -> bool:
@@ -103,7 +105,7 @@ class PullSession(Session):
         if delivery is None:
             return False
         try:
-            return self._answer(delivery, checkpoint_frame(delivery, data), None)
+            frame = checkpoint_frame(delivery, data)
         except json_text.NotJsonError as error:
             failure = error_frame(
                 delivery,
@@ -114,6 +116,8 @@ class PullSession(Session):
             )
             self._answer(delivery, failure, False)
             return False
+        self._assert_fits(delivery, frame)
+        return self._answer(delivery, frame, None)
 
     def control(self, event_id: str) -> Delivery | None:
         """The cancel and heartbeat side of a step event that is still in flight."""
@@ -206,12 +210,14 @@ class PullSession(Session):
         self._arrived.pop(delivery.id, None)
         super()._finish(delivery, frame)
 
-    def _answer(self, delivery: Delivery, frame: bytes, succeeded: bool | None) -> bool:
+    def _assert_fits(self, delivery: Delivery, frame: bytes) -> None:
         if len(frame) - 4 > self._max_frame:
             raise ConversionError(
                 f"step event {delivery.id}: the answer has {len(frame)} bytes, "
                 f"the host takes {self._max_frame}"
             )
+
+    def _answer(self, delivery: Delivery, frame: bytes, succeeded: bool | None) -> bool:
         if delivery.id not in self._in_flight:
             return False
         self._finish(delivery, frame)
@@ -230,7 +236,7 @@ class PullSession(Session):
             self._answer(delivery, cancelled_frame(delivery), False)
             return None
         try:
-            step = json_text.loads(delivery.body)
+            delivery.step = step = json_text.loads(delivery.body)
         except json_text.JsonTextError as problem:
             self._answer(delivery, unreadable_frame(delivery, str(problem)), False)
             return None
