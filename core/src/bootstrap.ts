@@ -107,13 +107,13 @@ export class Engine {
       pool: this.pool,
       registry: this.templates,
       typescript:
-        options.handlers === undefined
+        options.handlers === undefined || this.#role === "server"
           ? null
           : {
               registry: options.handlers,
               maxConcurrent: config.worker.typescript.max_concurrent,
             },
-      bridges: options.bridges ?? [],
+      bridges: this.#role === "server" ? [] : (options.bridges ?? []),
       codeTemplates: new CodeTemplates({
         reading: templateOptions(config),
         register: (template) => this.register(template),

@@ -20,7 +20,6 @@ export interface OrchestratorDeps {
   readonly settings: {
     readonly batchSize: number;
     readonly pollIntervalMs: number;
-    readonly idleAfterMs: number;
     readonly timerLimit: number;
   };
   readonly logger: Logger;
@@ -37,7 +36,9 @@ export class OrchestratorLoop {
   readonly #rested = new Listeners<[{ readonly taskId: bigint; readonly state: string }]>();
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  /** Asked for a wake-up that nobody has taken up yet: stands while results are settled, too. */
   #isMarkedIdle = false;
+  #hasFoundSinceMark = false;
   #settled = 0;
 
   constructor(deps: OrchestratorDeps) {
@@ -73,16 +74,14 @@ export class OrchestratorLoop {
 
   async #run(): Promise<void> {
     const { settings, logger } = this.#deps;
-    let quietSince = performance.now();
     while (!this.#stopping.signal.aborted) {
       try {
+        // A wake-up that came after its results had been found: no hurry, and with the flag first this is the last look.
+        if (this.#hasFoundSinceMark && !this.#isMarkedIdle) await this.#markIdle();
         const outcome = await this.#process();
-        if (outcome.scanned > 0) {
-          quietSince = performance.now();
-          this.#isMarkedIdle = false;
-          continue;
-        }
-        await this.#sleep(performance.now() - quietSince, outcome.nextTimerMs);
+        if (outcome.scanned >= settings.batchSize) continue;
+        if (!this.#isMarkedIdle) await this.#markIdle();
+        else if (outcome.scanned === 0) await this.#sleep(outcome.nextTimerMs);
       } catch (error) {
         logger.error({ err: error }, "the orchestrator failed on a batch and goes on");
         await this.#wake.wait(settings.pollIntervalMs);
@@ -96,6 +95,7 @@ export class OrchestratorLoop {
       processStepResults(db, workerId, settings.batchSize, settings.timerLimit),
     );
     this.#settled += outcome.scanned;
+    if (outcome.scanned > 0) this.#hasFoundSinceMark = true;
     for (const task of outcome.restedTasks) this.#rested.notify(task);
     if (outcome.queued > 0) {
       await link.call((db) => wakeIdleWorkers(db, workerId, this.#deps.namespaceIds()));
@@ -103,17 +103,16 @@ export class OrchestratorLoop {
     return outcome;
   }
 
-  async #sleep(quietMs: number, nextTimerMs: number | null): Promise<void> {
-    const { link, workerId, settings } = this.#deps;
-    if (quietMs >= settings.idleAfterMs && !this.#isMarkedIdle) {
-      // The flag first, then one more look, then sleep.
-      this.#isMarkedIdle = true;
-      await link.call((db) => markWorkerIdle(db, workerId, [ORCHESTRATION]));
-      return;
-    }
-    const untilIdle = this.#isMarkedIdle
-      ? settings.pollIntervalMs
-      : settings.idleAfterMs - quietMs + 1;
-    await this.#wake.wait(Math.min(untilIdle, settings.pollIntervalMs, nextTimerMs ?? Infinity));
+  /** The flag first, then one more look, then sleep: what is made visible in between is not missed. */
+  async #markIdle(): Promise<void> {
+    const { link, workerId } = this.#deps;
+    this.#isMarkedIdle = true;
+    this.#hasFoundSinceMark = false;
+    await link.call((db) => markWorkerIdle(db, workerId, [ORCHESTRATION]));
+  }
+
+  async #sleep(nextTimerMs: number | null): Promise<void> {
+    const { pollIntervalMs } = this.#deps.settings;
+    await this.#wake.wait(Math.min(pollIntervalMs, nextTimerMs ?? Infinity));
   }
 }

@@ -83,9 +83,14 @@ export class PoolSet {
       before === undefined ? executionMs : before + (executionMs - before) * SMOOTHING;
   }
 
+  /** Does anything here run anything? A server's pools do not: it neither claims nor wants to be woken for steps. */
+  get servesAny(): boolean {
+    return this.#callableIds.length > 0;
+  }
+
   /** Is there room for at least one more step? */
   get hasRoom(): boolean {
-    return this.#places.some((place) => this.#free(place) > 0);
+    return this.servesAny && this.#places.some((place) => this.#free(place) > 0);
   }
 
   /**

@@ -80,8 +80,10 @@ export class StepPump {
   #stopListening: () => void = () => undefined;
   #isScanWanted = true;
   #isTakingWork = true;
-  /** This host has asked for a wake-up, and nobody has taken it up yet. */
+  /** This host has asked for a wake-up, and nobody has taken it up yet: it stands while the host works, too. */
   #isMarkedIdle = false;
+  #isWoken = false;
+  #hasFoundSinceMark = false;
   #nextTimerAt = 0;
   #nextPollAt = 0;
   readonly #writer: ResultWriter;
@@ -122,6 +124,7 @@ export class StepPump {
   requestScan(): void {
     this.#isScanWanted = true;
     this.#isMarkedIdle = false;
+    this.#isWoken = true;
     this.#wake.wake();
   }
 
@@ -178,23 +181,25 @@ export class StepPump {
     if (performance.now() >= this.#nextTimerAt) (await this.#tick([], true)).handOut();
     if (performance.now() >= this.#nextPollAt) await this.#poll();
     if (this.#isScanWanted && this.#isTakingWork && pools.hasRoom) {
+      // A wake-up that came after its work had been found: there is no hurry, and with the flag first this is the last look.
+      if (this.#hasFoundSinceMark && this.#isWoken) await this.#markIdle();
+      this.#isWoken = false;
       hasWorked = (await this.#scan()) || hasWorked;
     }
-    if (hasWorked) this.#isMarkedIdle = false;
     return hasWorked || completions.size > 0;
   }
 
   async #sleep(quietMs: number): Promise<void> {
-    const { settings } = this.#deps;
-    if (quietMs >= settings.idleAfterMs && !this.#isMarkedIdle) {
+    const { settings, mode } = this.#deps;
+    // In split mode every step comes from another process: to wait before asking for the wake-up is to wait for the step.
+    const idleAfterMs = mode === "split" ? 0 : settings.idleAfterMs;
+    if (quietMs >= idleAfterMs && !this.#isMarkedIdle) {
       // First the flag, then one more look, then sleep: a step made visible in between is not missed.
       await this.#markIdle();
       this.#isScanWanted = true;
       return;
     }
-    const untilIdle = this.#isMarkedIdle
-      ? Number.POSITIVE_INFINITY
-      : settings.idleAfterMs - quietMs + 1;
+    const untilIdle = this.#isMarkedIdle ? Number.POSITIVE_INFINITY : idleAfterMs - quietMs + 1;
     const untilDue = Math.min(this.#nextTimerAt, this.#nextPollAt) - performance.now();
     await this.#wake.wait(Math.max(0, Math.min(untilIdle, untilDue)));
   }
@@ -220,10 +225,11 @@ export class StepPump {
   }
 
   async #markIdle(): Promise<void> {
-    const { link, workerId } = this.#deps;
+    const { link, workerId, pools } = this.#deps;
     const namespaces = this.#namespaceIds();
     this.#isMarkedIdle = true;
-    if (namespaces.length === 0 || !this.#isTakingWork) return;
+    this.#hasFoundSinceMark = false;
+    if (namespaces.length === 0 || !this.#isTakingWork || !pools.servesAny) return;
     await link.call((db) => markWorkerIdle(db, workerId, namespaces));
   }
 
@@ -285,6 +291,7 @@ export class StepPump {
       // A full page that brought something: there is probably more.
       if (outcome.scanned >= limit && outcome.claims.length > 0) this.#isScanWanted = true;
       this.#apply(outcome, () => pools.giveBack(routes));
+      if (outcome.claims.length > 0) this.#hasFoundSinceMark = true;
       return outcome.claims.length > 0;
     } catch (error) {
       pools.giveBack(routes);

@@ -27,7 +27,7 @@ export const engineTables = {
     batch_size: integer(1, 1000, 200),
     /** The guarantee behind NOTIFY. */
     poll_interval_ms: integer(10, 60_000, 500),
-    /** Quiet time before other hosts are asked for a NOTIFY. */
+    /** Quiet time before a fused host asks the others for a NOTIFY; split hosts ask at once. */
     idle_after_ms: integer(1, 60_000, 50),
     /** Work in hand beyond what is running, as time: hides the round trip to the database. */
     prefetch_ms: integer(0, 10_000, 20),
