@@ -109,13 +109,16 @@ const RESTING: Readonly<Record<string, string>> = {
   waiting_for_dependencies: "waiting_for_dependencies",
 };
 
-test.each([...cases.entries()])("%i: $name", (index, { name, steps, ...expected }) => {
-  expect(executionStatus(countsOf(steps)), `${name}: TypeScript`).toBe(expected.execution_status);
-  expect(readings[index], `${name}: SQL`).toEqual({
-    ...expected,
-    resting: RESTING[expected.execution_status],
-  });
-});
+test.each(cases.map((one, index) => ({ ...one, index })))(
+  "$name",
+  ({ index, name, steps, ...expected }) => {
+    expect(executionStatus(countsOf(steps)), `${name}: TypeScript`).toBe(expected.execution_status);
+    expect(readings[index], `${name}: SQL`).toEqual({
+      ...expected,
+      resting: RESTING[expected.execution_status],
+    });
+  },
+);
 
 test("SQL and TypeScript agree on every task of one to three steps", () => {
   expect(combinations).toHaveLength(13 + 91 + 455);

@@ -84,7 +84,7 @@ beforeAll(async () => {
   });
 });
 
-test.each([...cases.entries()])("%i: $name", (index, { name, ...row }) => {
+test.each(cases.map((one, index) => ({ ...one, index })))("$name", ({ index, name, ...row }) => {
   const { dependencies_satisfied, retry_eligible, ready_for_execution, ...facts } = row;
   const expected = { dependencies_satisfied, retry_eligible, ready_for_execution };
   expect(readinessOf(facts), `${name}: TypeScript`).toEqual(expected);
