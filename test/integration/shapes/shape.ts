@@ -28,6 +28,8 @@ export interface ShapeCase {
   readonly taskTrail?: readonly string[];
   /** Domain events as `mode.condition`, one for each time they are published. */
   readonly events?: readonly string[];
+  /** The steps for which a dead letter is opened. Default none. */
+  readonly investigated?: (speakerOf: (step: string) => Speaker) => readonly string[];
 }
 
 /** How a step ends: compared with what the database has, field by field. */
@@ -35,8 +37,14 @@ export interface StepEnd {
   readonly state: string;
   readonly attempts: number;
   readonly result: unknown;
-  readonly error: { readonly type: string | null; readonly message: unknown } | null;
+  readonly error: StepFailure | null;
   readonly trail: readonly string[];
+}
+
+export interface StepFailure {
+  readonly type: string | null;
+  readonly message: unknown;
+  readonly code: string | null;
 }
 
 const RUN = ["enqueued", "in_progress"];
@@ -52,9 +60,13 @@ export function completes(result: unknown, attempts = 1): StepEnd {
   return { state: "complete", attempts, result, error: null, trail };
 }
 
-export function fails(type: string, message: unknown, attempts = 1): StepEnd {
+export function fails(
+  type: string,
+  message: unknown,
+  { attempts = 1, code = null }: { attempts?: number; code?: string | null } = {},
+): StepEnd {
   const trail = trailOf(attempts, ["enqueued_as_error_for_orchestration", "error"]);
-  return { state: "error", attempts, result: {}, error: { type, message }, trail };
+  return { state: "error", attempts, result: {}, error: { type, message, code }, trail };
 }
 
 /** Never ran, because something before it failed. */

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { assertIntegrity } from "../../sql/support/sql-host.js";
 import { useTestDatabase } from "../../support/test-database.js";
 import { waitFor } from "../../support/wait-for.js";
@@ -62,14 +62,10 @@ export function describeShapes(
     );
     hosts = await start({ databaseUrl: database.url, templates });
     const { front } = hosts;
-    for (const shape of TABLE) {
-      for (const voice of voices) {
-        for (const row of shape.cases) {
-          const run = front.run(templateName(shape, voice), row.input(files), 60_000);
-          run.catch(() => undefined); // the test that waits for it tells
-          runs.set(runName(shape, voice, row), run);
-        }
-      }
+    for (const each of everyRow()) {
+      const run = front.run(templateName(each.shape, each.voice), each.row.input(files), 60_000);
+      run.catch(() => undefined); // the test that waits for it tells
+      runs.set(runName(each), run);
     }
   }, 90_000);
   afterAll(async () => {
@@ -88,22 +84,21 @@ export function describeShapes(
     folder: () => folder,
   };
 
-  describe.each([...VOICES, MIXED])("$name", (voice) => {
-    for (const shape of TABLE) {
-      const speakerOf = speakers(templateOf(shape, voice), voice);
-      test.each(shape.cases)(`${shape.name}: $title`, async (row) => {
-        const run = await runs.get(runName(shape, voice, row));
-        if (run === undefined) throw new Error("the task was not created");
-        const { trail, steps } = await endOf(run.taskUuid);
-        expect({ state: run.state, steps }).toEqual({
-          state: row.state,
-          steps: row.steps(speakerOf),
-        });
-        if (row.taskTrail !== undefined) expect(trail).toEqual(row.taskTrail);
-        if (row.events !== undefined) await expectEvents(run.taskUuid, row.events);
+  for (const { voice, shape, row } of everyRow()) {
+    const speakerOf = speakers(templateOf(shape, voice), voice);
+    test(`${voice.name} ${shape.name}: ${row.title}`, async () => {
+      const run = await runs.get(runName({ voice, shape, row }));
+      if (run === undefined) throw new Error("the task was not created");
+      const { trail, steps } = await endOf(run.taskUuid);
+      expect({ state: run.state, steps }).toEqual({
+        state: row.state,
+        steps: row.steps(speakerOf),
       });
-    }
-  });
+      if (row.taskTrail !== undefined) expect(trail).toEqual(row.taskTrail);
+      if (row.events !== undefined) await expectEvents(run.taskUuid, row.events);
+      expect(await investigated(run.taskUuid)).toEqual(row.investigated?.(speakerOf) ?? []);
+    });
+  }
 
   tests(world);
 
@@ -113,6 +108,16 @@ export function describeShapes(
     const end = (await ends).get(taskUuid);
     if (end === undefined) throw new Error(`there is no task ${taskUuid}`);
     return end;
+  }
+
+  /** The steps for which a dead letter was opened. */
+  async function investigated(taskUuid: string): Promise<string[]> {
+    const { rows } = await database.pool.query<{ name: string }>(
+      `select s ->> 'name' as name from tasker.tasks_dlq d, jsonb_array_elements(d.metadata -> 'steps') s
+       where d.task_uuid = $1 and d.dlq_reason = 'max_retries_exceeded' order by 1`,
+      [taskUuid],
+    );
+    return rows.map(({ name }) => name);
   }
 
   async function expectEvents(taskUuid: string, events: readonly string[]): Promise<void> {
@@ -136,8 +141,18 @@ export function describeShapes(
   }
 }
 
-const runName = (shape: Shape, voice: Voice, row: ShapeCase) =>
-  `${templateName(shape, voice)}: ${row.title}`;
+interface TableRow {
+  readonly voice: Voice;
+  readonly shape: Shape;
+  readonly row: ShapeCase;
+}
+
+const everyRow = (): TableRow[] =>
+  [...VOICES, MIXED].flatMap((voice) =>
+    TABLE.flatMap((shape) => shape.cases.map((row) => ({ voice, shape, row }))),
+  );
+
+const runName = ({ shape, voice, row }: TableRow) => `${templateName(shape, voice)}: ${row.title}`;
 
 async function writeFiles(folder: string) {
   const write = async (name: string, rows: number) => {

@@ -4,6 +4,7 @@ import type { StepEnd } from "./shape.js";
 interface StoredResult {
   readonly result: unknown;
   readonly error: { readonly error_type: string | null; readonly message: string } | null;
+  readonly metadata: { readonly error_code?: string | null };
 }
 
 /** How a task and its steps ended, as the database tells it. */
@@ -41,7 +42,14 @@ export async function taskEnds(db: Pool): Promise<Map<string, TaskEnd>> {
       state,
       attempts,
       result: stored?.result ?? null,
-      error: error === null ? null : { type: error.error_type, message: error.message },
+      error:
+        error === null
+          ? null
+          : {
+              type: error.error_type,
+              message: error.message,
+              code: stored?.metadata.error_code ?? null,
+            },
       trail,
     };
     steps.set(task_uuid, ofTask);

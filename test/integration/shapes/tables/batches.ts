@@ -83,8 +83,8 @@ function workers(rows: number, speakerOf: (step: string) => Speaker, failed: num
   );
 }
 
-const batchShape = (strategy: string, cases: readonly ShapeCase[]): Shape => ({
-  name: `batch_${strategy}`,
+const batchShape = (strategy: string, parallelism: number, cases: readonly ShapeCase[]): Shape => ({
+  name: `batch_${strategy}_${parallelism}`,
   steps: `  - name: analyze
     type: batchable
     handler: { callable: $analyze, initialization: { worker_template_name: process } }
@@ -93,7 +93,7 @@ const batchShape = (strategy: string, cases: readonly ShapeCase[]): Shape => ({
     handler: { callable: $process }
     dependencies: [analyze]
     batch_config:
-      { batch_size: ${BATCH_SIZE}, parallelism: 10, cursor_field: id, worker_template: process, failure_strategy: ${strategy} }
+      { batch_size: ${BATCH_SIZE}, parallelism: ${parallelism}, cursor_field: id, worker_template: process, failure_strategy: ${strategy} }
   - { name: total, type: deferred_convergence, handler: { callable: $total }, dependencies: [process] }`,
   cases,
 });
@@ -109,15 +109,37 @@ const everyRow: ShapeCase = {
   }),
 };
 
-const oneFails: ShapeCase = {
+const oneFails = (isInvestigated: boolean): ShapeCase => ({
   title: "the failure of one worker is left out, the rest converges",
-  input: ({ rows }) => ({ csv: rows, batch_size: BATCH_SIZE, fail_at: 2 * BATCH_SIZE }),
+  input: ({ fewRows }) => ({ csv: fewRows, batch_size: BATCH_SIZE, fail_at: 2 * BATCH_SIZE }),
   state: "complete",
   steps: (speakerOf) => ({
-    analyze: planned(speakerOf("analyze"), ROW_COUNT),
-    ...workers(ROW_COUNT, speakerOf, 2),
-    total: counted(ROW_COUNT, 2),
+    analyze: planned(speakerOf("analyze"), FEW_ROWS),
+    ...workers(FEW_ROWS, speakerOf, 2),
+    total: counted(FEW_ROWS, 2),
   }),
+  investigated: (speakerOf) => (isInvestigated ? [workerName(speakerOf("analyze"), 2)] : []),
+});
+
+/** With a parallelism of one, those before it are complete and those after it have not begun. */
+const middleFails: ShapeCase = {
+  title: "the failure of one worker cancels those whose turn has not come",
+  input: ({ fewRows }) => ({ csv: fewRows, batch_size: BATCH_SIZE, fail_at: 2 * BATCH_SIZE }),
+  state: "blocked_by_failures",
+  steps: (speakerOf) => {
+    const never = { state: "cancelled", attempts: 0, result: null, error: null };
+    const trail = ["pending", "cancelled"];
+    return {
+      analyze: planned(speakerOf("analyze"), FEW_ROWS),
+      ...Object.fromEntries(
+        Object.entries(workers(FEW_ROWS, speakerOf, 2)).map(([name, end], index) => [
+          name,
+          index <= 2 ? end : { ...never, trail },
+        ]),
+      ),
+      total: WAITS,
+    };
+  },
 };
 
 /** The others hold on until they are told: whether one had begun depends on who is faster, but none has a result. */
@@ -187,7 +209,8 @@ const emptyReason = ({ form }: Speaker) =>
   form === "class" ? "the file is empty" : "empty_dataset";
 
 export const BATCHES: readonly Shape[] = [
-  batchShape("continue_on_failure", [everyRow, oneFails, oneRow, noRows]),
-  batchShape("isolate", [oneFails]),
-  batchShape("fail_fast", [everyRow, firstFails]),
+  batchShape("continue_on_failure", 10, [everyRow, oneFails(false), oneRow, noRows]),
+  batchShape("isolate", 10, [oneFails(true)]),
+  batchShape("fail_fast", 10, [everyRow, firstFails]),
+  batchShape("fail_fast", 1, [everyRow, middleFails]),
 ];

@@ -46,7 +46,7 @@ export const EVENTS: readonly Shape[] = [
       input: () => ({ fail_times: 2 }),
       state: "blocked_by_failures",
       steps: (speakerOf) => ({
-        only: fails(errorType(speakerOf("only"), "retryable"), "failure 2", 2),
+        only: fails(errorType(speakerOf("only"), "retryable"), "failure 2", { attempts: 2 }),
       }),
       events: [...FAILED_ONCE, ...FAILED_ONCE],
     },
@@ -57,7 +57,9 @@ export const EVENTS: readonly Shape[] = [
       input: () => ({}),
       state: "blocked_by_failures",
       steps: (speakerOf) => ({
-        only: fails(errorType(speakerOf("only"), "permanent"), "the card was declined"),
+        only: fails(errorType(speakerOf("only"), "permanent"), "the card was declined", {
+          code: "DECLINED",
+        }),
       }),
       events: under("failure", "permanent_failure", "always"),
     },

@@ -29,7 +29,7 @@ function exhausted(attempts: number): ShapeCase {
     input: () => ({ amount: 1, fail_times: 100 }),
     state: "blocked_by_failures",
     steps: (speakerOf) => ({
-      try: fails(errorType(speakerOf("try"), "retryable"), `failure ${attempts}`, attempts),
+      try: fails(errorType(speakerOf("try"), "retryable"), `failure ${attempts}`, { attempts }),
       after: WAITS,
     }),
   };
@@ -47,8 +47,12 @@ const failing = (word: "refuse" | "crash"): Shape => ({
       steps: (speakerOf) => ({
         try:
           word === "refuse"
-            ? fails(errorType(speakerOf("try"), "permanent"), "the card was declined")
-            : fails(errorType(speakerOf("try"), "crash"), expect.stringMatching(/./), 2),
+            ? fails(errorType(speakerOf("try"), "permanent"), "the card was declined", {
+                code: "DECLINED",
+              })
+            : fails(errorType(speakerOf("try"), "crash"), expect.stringMatching(/./), {
+                attempts: 2,
+              }),
         after: WAITS,
       }),
     },
