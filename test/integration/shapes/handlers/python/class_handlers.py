@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 
 from tasker_core.batch_processing import Batchable
@@ -155,8 +156,8 @@ class Items(StepHandler, Batchable):
         done = context.accumulated_results or {"sum": 0, "starts": []}
         if start == context.get_input("fail_at") and not context.is_retry():
             raise RetryableError(f"interrupted at item {start}")
-        if context.wait_cancelled(context.get_input_or("ms", 0) / 1000):
-            raise RetryableError("interrupted")
+        while start == context.get_input("pause_at") and not os.path.exists(context.get_input("key")):
+            time.sleep(0.02)
         end = min(start + context.get_input("every"), context.get_input("items"))
         done["sum"] += sum(range(start + 1, end + 1))
         done["starts"].append(start)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 
 from tasker_core.errors import PermanentError, RetryableError
@@ -125,8 +126,8 @@ def items(items, every, fail_at, context):
     done = context.accumulated_results or {"sum": 0, "starts": []}
     if start == fail_at and context.retry_count == 0:
         raise RetryableError(f"interrupted at item {start}")
-    if context.wait_cancelled(context.get_input_or("ms", 0) / 1000):
-        raise RetryableError("interrupted")
+    while start == context.get_input("pause_at") and not os.path.exists(context.get_input("key")):
+        time.sleep(0.02)
     end = min(start + every, items)
     done = {"sum": done["sum"] + sum(range(start + 1, end + 1)), "starts": [*done["starts"], start]}
     if end == items:

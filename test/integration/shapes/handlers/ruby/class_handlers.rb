@@ -112,7 +112,7 @@ module Shapes
       start = context.checkpoint_cursor || 0
       done = context.accumulated_results || {"sum" => 0, "starts" => []}
       raise TaskerCore::Errors::RetryableError, "interrupted at item #{start}" if start == context.get_input("fail_at") && !context.is_retry?
-      raise TaskerCore::Errors::RetryableError, "interrupted" if context.wait_cancelled(context.get_input_or("ms", 0) / 1000.0)
+      sleep(0.02) until start != context.get_input("pause_at") || File.exist?(context.get_input("key"))
 
       finish = [start + context.get_input("every"), context.get_input("items")].min
       done = {"sum" => done["sum"] + ((start + 1)..finish).sum, "starts" => done["starts"] + [start]}

@@ -162,7 +162,8 @@ export class Items extends BatchableStepHandler {
     if (start === fail_at && !context.isRetry()) {
       throw new RetryableError(`interrupted at item ${start}`);
     }
-    await sleepFor(context.getInputOr("ms", 0));
+    const isPaused = start === context.getInput("pause_at");
+    while (isPaused && !existsSync(context.getInputOr("key", ""))) await sleepFor(20);
     const end = Math.min(start + Number(every), Number(items));
     let sum = Number(before["sum"]);
     for (let item = start + 1; item <= end; item += 1) sum += item;
