@@ -26,6 +26,7 @@ import {
   type TaskCreation,
   TaskInitializer,
 } from "./lifecycle/task-initializer.js";
+import { stepsOfTask } from "./lifecycle/task-queries.js";
 import { newTask, type TaskRequest } from "./lifecycle/task-request.js";
 import { TaskWatcher } from "./lifecycle/task-watcher.js";
 import { TemplateRegistry } from "./lifecycle/template-registry.js";
@@ -92,7 +93,12 @@ export class Engine {
     this.templates = new TemplateRegistry(this.pool);
     this.#watcher = new TaskWatcher(this.pool);
     const limits = queueLimits(config);
-    this.events = new LifecycleBus({ loadTasks: (ids) => this.#eventTasks(ids), limits, logger });
+    this.events = new LifecycleBus({
+      loadTasks: (ids) => this.#eventTasks(ids),
+      loadSteps: (taskId) => stepsOfTask(this.pool, taskId),
+      limits,
+      logger,
+    });
     this.domainEvents = new DomainEventBus(limits, logger);
     this.publisher = new EventPublisher({
       registry: this.templates,
@@ -287,6 +293,11 @@ export class Engine {
       workerId: worker.workerId,
       stopSteps: (stepIds, reason) => worker.stopSteps(stepIds, reason),
       onTaskRested: (taskId, state) => this.#rested(taskId, state),
+      onTaskClosed: (taskId, state) => {
+        this.#watcher.rested(taskId, state);
+        this.events.taskClosed(taskId, state);
+      },
+      beforeStepAction: (...about) => this.events.aboutToActOn(...about),
       onStepsQueued: () => worker.pump.requestScan(),
     };
   }

@@ -13,6 +13,7 @@ import { type Pool, type Queryable, withTransaction } from "../db/index.js";
 import { messageOf, StateError } from "../errors/index.js";
 import type { JsonValue } from "../lib/json-number.js";
 import { STEP_TRANSITIONS, type StepState } from "../state-machine/index.js";
+import type { StepAction } from "./events/index.js";
 import { manualPlan } from "./manual-plan.js";
 import { manualResultBody } from "./manual-result.js";
 import type { PlanLimits } from "./plans/index.js";
@@ -59,6 +60,13 @@ export interface ActingHost {
   /** Steps that this host runs were taken away. */
   readonly stopSteps: (stepIds: readonly bigint[], reason: "task_cancelled" | "lease_lost") => void;
   readonly onTaskRested: (taskId: bigint, state: string) => void;
+  readonly onTaskClosed: (taskId: bigint, state: string) => void;
+  /** What it answers is called once the step has been acted on, with the result it was given. */
+  readonly beforeStepAction: (
+    taskId: bigint,
+    stepUuid: string,
+    action: StepAction,
+  ) => Promise<(result?: JsonValue) => void>;
   readonly onStepsQueued: () => void;
 }
 
@@ -71,8 +79,6 @@ export interface OperatorActionsDeps {
   /** Absent for a command line, which runs nothing; undefined while the host does not run. */
   readonly host?: () => ActingHost | undefined;
 }
-
-type StepAction = "reset" | "resolve" | "complete";
 
 const EVENTS = {
   reset: "ResetForRetry",
@@ -149,12 +155,13 @@ export class OperatorActions {
       new Date(),
     );
     let warning: string | null = null;
-    const acted = await this.#act("complete", taskUuid, stepUuid, async (db, stepId) => {
+    const complete = async (db: Queryable, stepId: bigint): Promise<StepActionResult> => {
       const deps = { db, templates: this.#templates, limits: this.#deps.plans };
       const made = await manualPlan(deps, stepId, result);
       warning = made.warning;
       return await completeStepManually(db, { ...note, stepId, body, plan: made.plan });
-    });
+    };
+    const acted = await this.#act("complete", taskUuid, stepUuid, complete, result);
     return { ...acted, warning };
   }
 
@@ -177,7 +184,7 @@ export class OperatorActions {
     const { fromState } = closed;
     if (!closed.wasClosed) throw finalTask(taskUuid, fromState, event);
     this.#stopHere(closed, "task_cancelled");
-    this.#deps.host?.()?.onTaskRested(taskId, state);
+    this.#deps.host?.()?.onTaskClosed(taskId, state);
     return { taskUuid, fromState, state, runningSteps: closed.running.length };
   }
 
@@ -186,9 +193,11 @@ export class OperatorActions {
     taskUuid: string,
     stepUuid: string,
     call: (db: Queryable, stepId: bigint) => Promise<StepActionResult>,
+    given?: JsonValue,
   ): Promise<StepActedOn> {
     const { taskId, stepId } = await this.#find(taskUuid, stepUuid);
     if (stepId === null) throw stepNotFound(taskUuid, stepUuid);
+    const tell = await this.#deps.host?.()?.beforeStepAction(taskId, stepUuid, action);
     const result = await withTransaction(this.#deps.pool, (db) => call(db, stepId)).catch(
       (error: unknown) => {
         // Raised by _expand_plans: two analyzers share a worker template and gave the same batch_id.
@@ -202,6 +211,7 @@ export class OperatorActions {
     );
     if (result.outcome === "step_not_found") throw stepNotFound(taskUuid, stepUuid);
     if (result.outcome !== "done") throw refusal(action, taskUuid, stepUuid, result);
+    tell?.(given);
     await this.#after(taskId, stepId, result);
     const { fromState, toState, fromTaskState, taskState, queued: queuedSteps } = result;
     return {

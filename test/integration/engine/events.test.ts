@@ -205,6 +205,26 @@ async function queued(taskUuid: string): Promise<Queued[]> {
   return rows.map(({ message }) => JSON.parse(message) as Queued);
 }
 
+const BY_HAND = new Set([
+  "step.retried",
+  "step.retry_requested",
+  "step.failed",
+  "step.completed",
+  "step.resolved_manually",
+  "step.cancelled",
+  "task.failed",
+  "task.completed",
+  "task.cancelled",
+]);
+
+async function stepUuid(taskUuid: string, name: string): Promise<string> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    "select workflow_step_uuid as id from tasker.workflow_steps where task_uuid = $1 and name = $2",
+    [taskUuid, name],
+  );
+  return rows[0]?.id ?? "";
+}
+
 const names = (events: readonly { readonly event_name: string }[]) =>
   events.map(({ event_name }) => event_name).sort();
 const localNames = () => domainEvents.map(({ eventName }) => eventName).sort();
@@ -354,6 +374,69 @@ describe("lifecycle events", () => {
     );
     expect(types).toContain("step.retry_requested");
     expect(statesSeen.map(({ states }) => states[0])).toEqual(["complete", "complete"]);
+  });
+
+  test("the finer names of the contract, each at its moment", async () => {
+    const { taskUuid } = await host.run("succeeds");
+    const types = () =>
+      lifecycle.filter(({ task_id }) => task_id === taskUuid).map(({ type }) => type);
+    await waitFor(() => types().includes("task.completed"));
+    expect(types()).toEqual([
+      "task.started",
+      "task.initialize_requested",
+      "task.steps_discovery_completed",
+      "task.steps_enqueued",
+      "step.started",
+      "step.execution_requested",
+      "step.handle",
+      "step.completed",
+      "step.enqueued_for_orchestration",
+      "task.step_results_received",
+      "task.completed",
+    ]);
+  });
+
+  test("what an operator does is told, too", async () => {
+    const told = (taskUuid: string) =>
+      lifecycle
+        .filter(({ task_id, type }) => task_id === taskUuid && BY_HAND.has(type))
+        .map(({ type, step_name }) => `${type} ${step_name}`);
+    const { taskUuid } = await host.run("permanent");
+    const step = await stepUuid(taskUuid, "only");
+    await host.engine.resetStep(taskUuid, step);
+    await host.engine.waitForTask(taskUuid, AbortSignal.timeout(20_000));
+    await host.engine.completeStep(taskUuid, step, { result: { approved: true } });
+    await waitFor(() => told(taskUuid).includes("task.completed null"));
+    expect(told(taskUuid)).toEqual([
+      "step.failed only",
+      "task.failed null",
+      "step.retried only",
+      "step.retry_requested only",
+      "step.failed only",
+      "task.failed null",
+      "step.completed only",
+      "task.completed null",
+    ]);
+    const completed = lifecycle.find(({ type }) => type === "step.completed");
+    expect(completed).toMatchObject({ result: { approved: true }, duration: null });
+
+    const resolved = await host.run("permanent");
+    await host.engine.resolveStep(resolved.taskUuid, await stepUuid(resolved.taskUuid, "only"));
+    await waitFor(() => told(resolved.taskUuid).includes("task.completed null"));
+    expect(told(resolved.taskUuid)).toEqual([
+      "step.failed only",
+      "task.failed null",
+      "step.resolved_manually only",
+      "task.completed null",
+    ]);
+
+    const released = release;
+    const held = await host.create("held");
+    await waitFor(() => release !== released);
+    await host.engine.cancelTask(held.taskUuid);
+    release?.();
+    await waitFor(() => told(held.taskUuid).includes("task.cancelled null"));
+    expect(told(held.taskUuid)).toEqual(["step.cancelled only", "task.cancelled null"]);
   });
 
   test("a failed task and its step; subscribers that throw change nothing", async () => {

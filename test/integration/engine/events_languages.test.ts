@@ -282,8 +282,8 @@ describe.each(["python", "ruby"] as const)("a slow listener in %s", (language) =
     const lines = readFileSync(log, "utf8").split("\n").length - 1;
     const { delivered, dropped } = host.engine.events.counts;
     expect(dropped).toBeGreaterThan(0);
-    // A task of one step has four events of its own kind, and two of the finer names.
-    expect(delivered + dropped).toBe(6 * tasks);
+    // Of a task of one step: six events about the task, five about the step, the finer names included.
+    expect(delivered + dropped).toBe(11 * tasks);
     // Audit writes one line for each event that arrived.
     expect(delivered).toBe(lines);
     rmSync(folder, { recursive: true });

@@ -30,6 +30,13 @@ function noted() {
       reads.push(`tasks ${ids.join(",")}`);
       return new Map(ids.map((id) => [id, TASK]));
     },
+    loadSteps: async (taskId) => {
+      reads.push(`steps ${taskId}`);
+      return [
+        { step_uuid: "step-1", name: "first", state: "complete" },
+        { step_uuid: "step-2", name: "second", state: "cancelled" },
+      ];
+    },
     limits: LIMITS,
     logger: silentLogger(),
   });
@@ -83,5 +90,39 @@ it("a step whose payload cannot be read is nobody's failure", async () => {
   bus.stepClaimed({ ...delivery, payload: unreadable });
   bus.stepClaimed(delivery);
   await bus.close(5000);
-  expect(seen).toEqual(["step.started", "step.execution_requested"]);
+  expect(seen).toEqual(["step.started", "step.execution_requested", "step.handle"]);
+});
+
+it("tells what operators do, in order, with the steps that a cancellation took along", async () => {
+  const { bus } = noted();
+  const seen: LifecycleEvent[] = [];
+  bus.subscribe(["step.*", "task.cancelled"], (event) => void seen.push(event));
+  bus.taskClosed(2n, "cancelled"); // still to be read when the operator acts
+  (await bus.aboutToActOn(1n, "step-1", "complete"))({ approved: true });
+  (await bus.aboutToActOn(1n, "step-2", "reset"))();
+  (await bus.aboutToActOn(1n, "step-1", "resolve"))();
+  (await bus.aboutToActOn(1n, "step-9", "resolve"))();
+  bus.taskClosed(1n, "cancelled");
+  await bus.close(5000);
+  expect(seen.map(({ type, step_name }) => [type, step_name])).toEqual([
+    ["step.cancelled", "second"],
+    ["task.cancelled", null],
+    ["step.completed", "first"],
+    ["step.retried", "second"],
+    ["step.retry_requested", "second"],
+    ["step.resolved_manually", "first"],
+    ["step.cancelled", "second"],
+    ["task.cancelled", null],
+  ]);
+  expect(seen[2]).toMatchObject({ result: { approved: true }, duration: null });
+  expect(seen[3]).not.toHaveProperty("result");
+});
+
+it("reads no steps of a cancelled task that nobody asks about", async () => {
+  const { bus, reads } = noted();
+  bus.subscribe("task.cancelled", () => undefined);
+  (await bus.aboutToActOn(1n, "step-1", "resolve"))();
+  bus.taskClosed(1n, "cancelled");
+  await bus.close(5000);
+  expect(reads).toEqual(["tasks 1"]);
 });
