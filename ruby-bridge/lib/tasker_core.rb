@@ -22,6 +22,9 @@ require_relative 'tasker_core/step_handler'
 require_relative 'tasker_core/handlers'
 require_relative 'tasker_core/registry'
 require_relative 'tasker_core/client'
+require_relative 'tasker_core/internal/plain'
+require_relative 'tasker_core/ffi'
+require_relative 'tasker_core/observability'
 require_relative 'tasker_core/internal/kinds'
 require_relative 'tasker_core/internal/code_templates'
 require_relative 'tasker_core/internal/manifest'
@@ -31,3 +34,20 @@ require_relative 'tasker_core/event_subscriber'
 require_relative 'tasker_core/worker/in_process_domain_event_poller'
 require_relative 'tasker_core/internal/event_classes'
 require_relative 'tasker_core/internal/handler_loader'
+require_relative 'tasker_core/internal/handler_bootstrap'
+require_relative 'tasker_core/template_discovery'
+require_relative 'tasker_core/test_environment'
+require_relative 'tasker_core/internal/dot_env'
+
+module TaskerCore
+  # Only programs that start their worker themselves need these.
+  autoload :Worker, File.expand_path('tasker_core/worker', __dir__)
+  module Internal
+    autoload :Session, File.expand_path('tasker_core/worker', __dir__)
+    autoload :HostProcess, File.expand_path('tasker_core/worker', __dir__)
+    autoload :OrchestrationManager, File.expand_path('tasker_core/internal/orchestration_manager', __dir__)
+  end
+end
+
+TaskerCore::Internal::DotEnv.load
+TaskerCore::TestEnvironment.load_if_test!

@@ -29,9 +29,10 @@ module TaskerCore
         address = ENV.delete('TASKER_BRIDGE')
         token = Transport::Token.read(ENV.delete('TASKER_BRIDGE_TOKEN_FILE'))
         io = Transport.open(address)
-        HandlerLoader.new.load(@handlers)
-        registry = Registry::HandlerRegistry.instance
-        Runtime::WorkerProcess.new(io, pool: @pool, slots: @slots, handlers: Manifest.build(registry, @pool), token: token).run
+        registry = Registry::HandlerRegistry.instance.skip_bootstrap!
+        HandlerLoader.new(registry).load(@handlers)
+        HandlerBootstrap.new(registry).register_examples
+        Session.adopt(Runtime::WorkerProcess.new(io, pool: @pool, slots: @slots, handlers: Manifest.build(registry, @pool), token: token)).run
       rescue OptionParser::ParseError, Errors::ConfigurationError, Errors::TimeoutError => e
         warn "tasker-bridge: #{e.message}"
         USAGE_ERROR

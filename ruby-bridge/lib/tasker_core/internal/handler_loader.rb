@@ -10,6 +10,34 @@ module TaskerCore
       LIBRARY = File.expand_path('../..', __dir__)
       private_constant :LIBRARY
 
+      class << self
+        # @return [Array<Class>] classes of the application that answer `call`, by name
+        def loaded_classes
+          ObjectSpace.each_object(Class).select { |klass| handler_like?(klass) }.sort_by { |klass| name_of(klass) }
+        end
+
+        # Some classes answer `name` with something else.
+        # @return [String, nil]
+        def name_of(klass) = Module.instance_method(:name).bind_call(klass)
+
+        private
+
+        def handler_like?(klass)
+          name = name_of(klass)
+          return false if name.nil? || klass.singleton_class? || ours?(name)
+
+          (klass < StepHandler::Base || name.end_with?('Handler')) && klass.public_method_defined?(:call)
+        end
+
+        # A handler file may be the first to load `tasker`, whose base class is nobody's handler.
+        def ours?(name)
+          file, = Object.const_source_location(name)
+          !file.nil? && file.start_with?(LIBRARY)
+        rescue NameError
+          false
+        end
+      end
+
       # @return [Array<String>] files that raised, and were skipped
       attr_reader :skipped
 
@@ -56,32 +84,15 @@ module TaskerCore
 
       # Sorted, so that a name two classes share goes to the same one every time.
       def register_classes
-        found = ObjectSpace.each_object(Class).select { |klass| handler_class?(klass) }.sort_by { |klass| klass_name(klass) }
-        found.each { |klass| register(klass_name(klass), klass) }
+        found = self.class.loaded_classes.reject { |klass| @classes_before.include?(klass) }
+        found.each { |klass| register(self.class.name_of(klass), klass) }
         found.each { |klass| register(short_name(klass), klass) }
       end
 
-      def handler_class?(klass)
-        name = klass_name(klass)
-        return false if name.nil? || @classes_before.include?(klass) || klass.singleton_class? || ours?(name)
-
-        (klass < StepHandler::Base || name.end_with?('Handler')) && klass.public_method_defined?(:call)
-      end
-
-      # A handler file may be the first to load `tasker`, whose base class is nobody's handler.
-      def ours?(name)
-        file, = Object.const_source_location(name)
-        !file.nil? && file.start_with?(LIBRARY)
-      rescue NameError
-        false
-      end
-
-      # Some classes answer `name` with something else.
-      def klass_name(klass) = Module.instance_method(:name).bind_call(klass)
-      def short_name(klass) = klass.respond_to?(:handler_name) ? klass.handler_name : Names.last_segment(klass_name(klass))
+      def short_name(klass) = klass.respond_to?(:handler_name) ? klass.handler_name : Names.last_segment(self.class.name_of(klass))
 
       def register(name, klass)
-        taken = @registry.handlers[name]
+        taken = @registry.resolver_chain.explicit_resolver.handlers[name]
         return @registry.register_handler(name, klass) if taken.nil?
         return if taken.equal?(klass)
 

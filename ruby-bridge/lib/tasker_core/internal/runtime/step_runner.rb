@@ -10,12 +10,14 @@ module TaskerCore
         # @param frames [CompletionFrames]
         # @param publications [Publications]
         # @param clerk [Clerk] takes what handlers say about their progress
-        def initialize(registry:, completions:, frames:, publications:, clerk:)
+        # @param observer [#received, #answered, nil]
+        def initialize(registry:, completions:, frames:, publications:, clerk:, observer: nil)
           @registry = registry
           @completions = completions
           @frames = frames
           @publications = publications
           @clerk = clerk
+          @observer = observer
           @failures = FailureReport.new(frames)
         end
 
@@ -43,14 +45,16 @@ module TaskerCore
           result = call_handler(delivery)
           # The answer's own frame goes first into memory: a result that is no JSON publishes nothing.
           answer = encode(delivery, result, started)
+          @observer&.answered(delivery, result)
           @publications.frames(delivery, delivery.context, result) + answer
         rescue Json::InvalidValue => e
           @failures.invalid_result(delivery, e.message, elapsed_ms(started))
         rescue HandlerNotFound => e
           @failures.handler_not_found(delivery, e.message)
         rescue Exception => e # rubocop:disable Lint/RescueException
-          @publications.frames(delivery, delivery.context, @failures.result_of(e)) +
-            @failures.raised(delivery, e, elapsed_ms(started))
+          result = @failures.result_of(e)
+          @observer&.answered(delivery, result)
+          @publications.frames(delivery, delivery.context, result) + @failures.raised(delivery, e, elapsed_ms(started))
         end
 
         def call_handler(delivery)
@@ -58,6 +62,7 @@ module TaskerCore
                                                                 cancellation: delivery.cancellation,
                                                                 on_heartbeat: heartbeat(delivery))
           delivery.context = context
+          @observer&.received(delivery, context.task_sequence_step)
           handler = @registry.resolve_handler(definition(delivery, context))
           raise HandlerNotFound, "No handler found for #{delivery.callable}" unless handler
 

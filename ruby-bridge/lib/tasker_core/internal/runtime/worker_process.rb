@@ -27,13 +27,15 @@ module TaskerCore
         # @param handlers [Array<Hash>] body of `hello`
         # @param token [String, nil] of the host that is joined
         # @param polled [Boolean] steps wait for {PolledSteps#poll} instead of being run by threads
+        # @param observer [#received, #answered, nil] told about the steps that threads run
         # @param owns_process [Boolean] the process ends with the connection, even if handlers do not stop
         def initialize(io, pool:, slots:, handlers:, registry: Registry::HandlerRegistry.instance, token: nil, polled: false,
-                       owns_process: true)
+                       owns_process: true, observer: nil)
           @io = io
           @token = token
           @polled = polled
           @owns_process = owns_process
+          @observer = observer
           @counts = Counts.new
           @pool_name = pool
           @slots = slots
@@ -117,7 +119,7 @@ module TaskerCore
           return (@pool = @steps = PolledSteps.new(completions, frames, publications)) if @polled
 
           runner = StepRunner.new(registry: @registry, completions: completions, frames: frames,
-                                  publications: publications, clerk: @clerk)
+                                  publications: publications, clerk: @clerk, observer: @observer)
           queue = WorkQueue.new
           @pool = WorkerPool.new(@slots, runner, queue)
           queue

@@ -26,6 +26,9 @@ module TaskerCore
         def success? = false
         def checkpoint? = true
 
+        # @return [Hash] Symbol keys
+        def to_h = {cursor: cursor, items_processed: items_processed, accumulated_results: accumulated_results}
+
         # @return [Hash] the form in which a checkpoint is submitted
         def to_checkpoint_data(event_id:, step_uuid:)
           data = {event_id: event_id, step_uuid: step_uuid, cursor: cursor, items_processed: items_processed}
