@@ -29,6 +29,7 @@ require_relative 'tasker_core/internal/kinds'
 require_relative 'tasker_core/internal/code_templates'
 require_relative 'tasker_core/internal/manifest'
 require_relative 'tasker_core/internal/event_feed'
+require_relative 'tasker_core/internal/polled_events'
 require_relative 'tasker_core/domain_events'
 require_relative 'tasker_core/event_subscriber'
 require_relative 'tasker_core/worker/in_process_domain_event_poller'
@@ -41,7 +42,11 @@ require_relative 'tasker_core/internal/dot_env'
 
 module TaskerCore
   # Only programs that start their worker themselves need these.
-  autoload :Worker, File.expand_path('tasker_core/worker', __dir__)
+  module Worker
+    %i[Bootstrap Event EventBridge EventPoller StepExecutionSubscriber StepObserver].each do |name|
+      autoload name, File.expand_path('tasker_core/worker', __dir__)
+    end
+  end
   module Internal
     autoload :Session, File.expand_path('tasker_core/worker', __dir__)
     autoload :HostProcess, File.expand_path('tasker_core/worker', __dir__)

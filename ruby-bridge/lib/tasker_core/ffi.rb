@@ -14,6 +14,7 @@ module TaskerCore
       settings = IndifferentHash.wrap(config || {})
       return bootstrap_answer('already_running', false) if Internal::Session.running?
 
+      @events ||= Internal::PolledEvents.new # before the handshake, which says who listens
       Internal::Session.open(slots: settings['slots'], pool: settings['pool'], polled: true)
       bootstrap_answer('started', true)
     end
@@ -102,6 +103,14 @@ module TaskerCore
       Internal::Session.process.send_message(header, Internal::Json.generate(fields['payload'] || fields['business_payload'] || {}))
       true
     end
+
+    # Domain events since the last call, for a worker that was started here. Never waits.
+    # @param max [Integer]
+    # @return [Array<IndifferentHash>]
+    def poll_in_process_events(max = 10) = @events ? @events.poll(max) : []
+
+    # @return [Hash] `pending, received, dropped`
+    def in_process_event_stats = @events ? @events.stats : {'pending' => 0, 'received' => 0, 'dropped' => 0}
 
     # @param request [Hash] keywords of {Client.create_task}
     # @return [Hash]

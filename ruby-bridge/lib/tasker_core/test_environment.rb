@@ -72,7 +72,7 @@ module TaskerCore
         @classes.select { |klass| subscriber?(klass) }.each { |klass| DomainEvents::SubscriberRegistry.instance.register(klass) }
       end
 
-      def subscriber?(klass) = defined?(DomainEvents::BaseSubscriber) ? klass < DomainEvents::BaseSubscriber : false
+      def subscriber?(klass) = !!(klass < DomainEvents::BaseSubscriber)
     end
   end
 end

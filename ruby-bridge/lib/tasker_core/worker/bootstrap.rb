@@ -34,10 +34,10 @@ module TaskerCore
           next if running?
 
           EventBridge.instance.start!
+          start_parts # the handshake says what they listen to
           @process = Internal::Session.open(slots: slots, pool: pool)
           @thread = Internal::Session.thread
           @ended = Thread.new { finish(@thread) }
-          start_parts
           trap_signals
         end
         self
@@ -98,15 +98,16 @@ module TaskerCore
 
       private
 
-      # Domain events of the host, when there is somebody for them.
+      # After the handler files, which may subscribe something.
       def start_parts
-        InProcessDomainEventPoller.instance.start! if Worker.const_defined?(:InProcessDomainEventPoller)
-        DomainEvents::SubscriberRegistry.instance.start_all! if defined?(DomainEvents::SubscriberRegistry)
+        Registry::HandlerRegistry.instance.bootstrap_handlers!
+        InProcessDomainEventPoller.instance.start!
+        DomainEvents::SubscriberRegistry.instance.start_all!
       end
 
       def stop_parts
-        DomainEvents::SubscriberRegistry.instance.stop_all! if defined?(DomainEvents::SubscriberRegistry)
-        InProcessDomainEventPoller.instance.stop! if Worker.const_defined?(:InProcessDomainEventPoller)
+        DomainEvents::SubscriberRegistry.instance.stop_all!
+        InProcessDomainEventPoller.instance.stop!
       end
 
       # A signal may come while any lock is held: only the queue behind `stop` is used.
