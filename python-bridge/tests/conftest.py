@@ -11,13 +11,16 @@ import pytest
 from host import ScriptedHost
 from tasker_core import EventBridge, HandlerRegistry, Worker
 from tasker_core._worker import current
+from tasker_core.definitions import TaskRegistry
 
 
 @pytest.fixture(autouse=True)
 def fresh_registry() -> Iterator[None]:
-    HandlerRegistry.reset_instance()
+    for each in (HandlerRegistry, TaskRegistry):
+        each.reset_instance()
     yield
-    HandlerRegistry.reset_instance()
+    for each in (HandlerRegistry, TaskRegistry):
+        each.reset_instance()
 
 
 @pytest.fixture

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from tasker_core.definitions import TaskRegistry
 from tasker_core.handler import HandlerRegistry
 
 _KINDS = frozenset({"decision", "batch_analyzer", "batch_worker"})
 
 
 def manifest(registry: HandlerRegistry, pool: str) -> list[dict[str, Any]]:
-    """One entry per registered name, sorted."""
-    return [_entry(registry, name, pool) for name in sorted(registry.list_handlers())]
+    """One entry per registered name, sorted; then the task templates defined in code."""
+    tasks = TaskRegistry.instance()
+    tasks.register_handlers(registry)
+    handlers = [_entry(registry, name, pool) for name in sorted(registry.list_handlers())]
+    return handlers + [{"template": each.to_template()} for each in tasks.all()]
 
 
 def _entry(registry: HandlerRegistry, name: str, pool: str) -> dict[str, Any]:

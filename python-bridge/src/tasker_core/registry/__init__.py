@@ -1,4 +1,8 @@
-"""Resolution of handler names."""
+"""Resolution of handler names; `list` and `info` of the task templates defined in code."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from tasker_core.registry.chain import ResolverChain
 from tasker_core.registry.definition import HandlerDefinition
@@ -11,6 +15,26 @@ from tasker_core.registry.resolver import (
     RegistryResolver,
 )
 
+
+def list(namespace: str | None = None) -> Any:
+    """The tasks defined in code as ``["<namespace>/<name>", ...]``, sorted."""
+    return _tasks().list(namespace)
+
+
+def info(namespace: str, name: str, version: str | None = None) -> dict[str, Any]:
+    """``{name, namespace, version, description, schema, steps}`` of one task, by default of its
+    highest version. Raises LookupError naming what is registered.
+    """
+    return _tasks().info(namespace, name, version)
+
+
+def _tasks() -> Any:
+    # Late: definitions build on the handler classes, which build on this package.
+    from tasker_core.definitions import TaskRegistry
+
+    return TaskRegistry.instance()
+
+
 __all__ = [
     "BaseResolver",
     "ClassLookupResolver",
@@ -21,4 +45,6 @@ __all__ = [
     "ResolutionError",
     "ResolverChain",
     "ResolverNotFoundError",
+    "info",
+    "list",
 ]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -172,13 +172,21 @@ class FunctionalHandler:
 class _Injection:
     """Which keyword arguments a function wants, read once from its decorators and signature."""
 
-    def __init__(self, function: Any) -> None:
-        self._dependencies: dict[str, str] = getattr(function, "_depends_on", {})
+    def __init__(
+        self,
+        function: Any,
+        dependencies: Iterable[str] = (),
+        input_model: type[Any] | None = None,
+    ) -> None:
+        declared: dict[str, str] = getattr(function, "_depends_on", {})
+        self._dependencies: dict[str, str] = {**{each: each for each in dependencies}, **declared}
         self._models: dict[str, Any] = getattr(function, "_dep_models", {})
         self._input_model: Any = getattr(function, "_input_model", None)
         self._inputs: list[str] = getattr(function, "_inputs", [])
         parameters = inspect.signature(function).parameters
         self._names = frozenset(parameters)
+        if self._input_model is None and "inputs" in parameters:
+            self._input_model = input_model
         self._takes_any = any(
             each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()
         )
@@ -228,21 +236,48 @@ def _decorator(
     extra: Mapping[str, Any] | None = None,
 ) -> HandlerDecorator[Any]:
     def decorate(function: Any) -> Any:
-        members: dict[str, Any] = {
-            "handler_name": name,
-            "handler_version": version,
-            "call": _async_call(function) if _is_async(function) else _plain_call(function),
-            "_bridge_kind": kind,
-            "_injection": _Injection(function),
-            "__doc__": function.__doc__,
-            "__module__": function.__module__,
-            "__qualname__": function.__qualname__,
-            **(extra or {}),
-        }
-        function._handler_class = type(function.__name__, (FunctionalHandler, *bases), members)
+        function._handler_class = build_handler_class(function, name, version, kind, bases, extra)
         return function
 
     return decorate
+
+
+def build_handler_class(
+    function: Callable[..., Any],
+    name: str,
+    version: str,
+    kind: str,
+    bases: tuple[type[Any], ...],
+    extra: Mapping[str, Any] | None = None,
+    *,
+    owner: Callable[[], Any] | None = None,
+    dependencies: Iterable[str] = (),
+    input_model: type[Any] | None = None,
+) -> type[StepHandler]:
+    """The handler class that calls `function`.
+
+    With `owner` it is a method, called on a new `owner()` each time. `dependencies` are steps whose
+    results are offered under their own names, `input_model` is offered as `inputs`, both only if
+    the function names them.
+    """
+    injection = _Injection(function, dependencies, input_model)
+    target = function if owner is None else _method_call(function, owner)
+    members: dict[str, Any] = {
+        "handler_name": name,
+        "handler_version": version,
+        "call": _async_call(target) if _is_async(function) else _plain_call(target),
+        "_bridge_kind": kind,
+        "_injection": injection,
+        "__doc__": function.__doc__,
+        "__module__": function.__module__,
+        "__qualname__": function.__qualname__,
+        **(extra or {}),
+    }
+    return cast("type[StepHandler]", type(function.__name__, (FunctionalHandler, *bases), members))
+
+
+def _method_call(function: Callable[..., Any], owner: Callable[[], Any]) -> Callable[..., Any]:
+    return lambda **arguments: function(owner(), **arguments)
 
 
 def _plain_call(function: Callable[..., Any]) -> Callable[[Any, StepContext], Any]:
