@@ -138,7 +138,12 @@ def test_publisher_registry() -> None:
 
 
 def test_declaration_takes_the_schema_by_its_name() -> None:
-    given = {"name": "a.b", "delivery_mode": "fast", "schema": {"type": "object"}, "description": ""}
+    given = {
+        "name": "a.b",
+        "delivery_mode": "fast",
+        "schema": {"type": "object"},
+        "description": "",
+    }
     declaration = EventDeclaration.model_validate(given)
     assert (declaration.schema, declaration.condition) == ({"type": "object"}, None)
 

@@ -12,8 +12,8 @@ import threading
 from types import ModuleType
 from typing import Any, ClassVar, cast
 
-from tasker_core.event_bridge import EventBridge, EventNames
 from tasker_core._runtime.event_discovery import register_events
+from tasker_core.event_bridge import EventBridge, EventNames
 from tasker_core.models import HandlerWrapper
 from tasker_core.registry.chain import ResolverChain
 from tasker_core.registry.definition import HandlerDefinition

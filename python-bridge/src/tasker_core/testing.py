@@ -11,7 +11,7 @@ import inspect
 import threading
 import uuid
 from collections.abc import Awaitable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from tasker_core._runtime.answers import wrap_result
 from tasker_core.types.context import StepContext
@@ -128,7 +128,7 @@ def run_handler(
     name: str = getattr(instance, "name", None) or "test.handler"
     returned: Any = instance.call(step_context(name, control=control, **event))
     if inspect.isawaitable(returned):
-        returned = asyncio.run(_awaited(cast("Awaitable[Any]", returned)))
+        returned = asyncio.run(_awaited(returned))
     return wrap_result(returned)
 
 

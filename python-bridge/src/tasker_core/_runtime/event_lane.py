@@ -22,7 +22,7 @@ Work = Callable[[], None]
 
 
 class EventLane:
-    """`receive` is for the reading thread; it never blocks. Starts its thread with the first work."""
+    """`receive` is for the reading thread and never blocks. The first work starts the thread."""
 
     def __init__(
         self, feed: EventFeed, post: Callable[[bytes], None], on_idle: Callable[[], None]
@@ -53,9 +53,7 @@ class EventLane:
         with self._lock:
             self._pending += 1
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="tasker-events", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, name="tasker-events", daemon=True)
                 self._thread.start()
         self._work.put(work)
 
@@ -70,9 +68,7 @@ class EventLane:
             with self._lock:
                 self._pending -= 1
                 idle = self._pending == 0
-            if self._seq > self._reported and (
-                idle or self._seq - self._reported >= _REPORT_EVERY
-            ):
+            if self._seq > self._reported and (idle or self._seq - self._reported >= _REPORT_EVERY):
                 self._report()
             if idle:
                 self._on_idle()

@@ -53,7 +53,10 @@ def shake_hands(
     manifest: Callable[[], list[dict[str, Any]]],
     events: Callable[[], dict[str, Any]],
 ) -> Greeting:
-    """Introduce this process: `events` are the fields of `hello` about them. Raises HandshakeError when the two do not agree within 5 s."""
+    """Introduce this process: `events` are the fields of `hello` about them.
+
+    Raises HandshakeError when the two do not agree within 5 s.
+    """
     late = threading.Event()
 
     def give_up() -> None:

@@ -53,9 +53,7 @@ class BasePublisher(ABC):
         """Called after the event is published: in a worker, after the step's result is stored."""
         return None
 
-    def on_publish_error(
-        self, event_name: str, error: Exception, payload: dict[str, Any]
-    ) -> None:
+    def on_publish_error(self, event_name: str, error: Exception, payload: dict[str, Any]) -> None:
         """What a hook raised; `payload` is empty when there is none yet."""
         return None
 

@@ -6,7 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any, Protocol
+from typing import Any, cast, Protocol
 
 from tasker_core.types.events import InProcessDomainEvent
 
@@ -73,9 +73,9 @@ class BaseSubscriber(ABC):
         if self.active:
             return
         self._active = True
-        subscribe = getattr(poller, "subscribe", None)
+        subscribe: Any = getattr(poller, "subscribe", None)
         if callable(subscribe):
-            self._detach = subscribe(self.subscriptions, self._receive)
+            self._detach = cast(Any, subscribe(self.subscriptions, self._receive))
         else:
             self._detach = None
             poller.on_event(self._deliver)

@@ -39,7 +39,8 @@ class SubscriberRegistry:
 
         Raises ValueError for anything but a subclass of BaseSubscriber.
         """
-        if not (isinstance(subscriber_class, type) and issubclass(subscriber_class, BaseSubscriber)):
+        given: object = subscriber_class
+        if not (isinstance(given, type) and issubclass(given, BaseSubscriber)):
             raise ValueError(f"expected a subclass of BaseSubscriber, got {subscriber_class!r}")
         with self._lock:
             self._classes[_name_of(subscriber_class)] = subscriber_class
@@ -59,7 +60,7 @@ class SubscriberRegistry:
             )
 
     def start_all(self, poller: EventSource) -> int:
-        """Start those that are not active; returns how many. A constructor's error comes through."""
+        """Start those that are not active; returns how many. Constructors' errors come through."""
         with self._lock:
             for name, subscriber_class in self._classes.items():
                 if name not in self._subscribers:

@@ -277,7 +277,10 @@ def build_handler_class(
 
 
 def _method_call(function: Callable[..., Any], owner: Callable[[], Any]) -> Callable[..., Any]:
-    return lambda **arguments: function(owner(), **arguments)
+    def call(**arguments: Any) -> Any:
+        return function(owner(), **arguments)
+
+    return call
 
 
 def _plain_call(function: Callable[..., Any]) -> Callable[[Any, StepContext], Any]:
