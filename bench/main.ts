@@ -1,6 +1,6 @@
 /**
  * Every figure of one run, on one Postgres, on one machine:
- *   npm run bench -- [--quick] [--json <file>] [--only engine|bridges|postgres]
+ *   npm run bench -- [--quick] [--json <file>] [--only engine|split|bridges|postgres]
  * Uses DATABASE_URL when set (a database of its own), else a throw-away embedded server.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -12,6 +12,7 @@ import { type Figure, machine, printTable, rowOf, writeJson } from "./report.js"
 import { measureBridges } from "./suites/bridges.js";
 import { measureEngine } from "./suites/engine.js";
 import { measureCommits } from "./suites/postgres.js";
+import { measureSplit } from "./suites/split.js";
 
 const { values } = parseArgs({
   options: {
@@ -48,6 +49,16 @@ try {
         alone: size.alone,
         crowd: size.crowd,
         inFlight: 100,
+      })),
+    );
+  }
+  if (wants("split")) {
+    console.error("split: linear 4 alone, server and worker in processes of their own ...");
+    figures.push(
+      ...(await measureSplit({
+        databaseUrl: database.url,
+        rounds: size.rounds,
+        alone: size.alone,
       })),
     );
   }
