@@ -4,13 +4,15 @@ import { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Config } from "./config/index.js";
 import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
-import { createDeferred } from "./lib/deferred.js";
 import {
-  DomainEventBus,
-  type EventTask,
-  LifecycleBus,
-  type QueueLimits,
-} from "./lifecycle/events/index.js";
+  consumerSettings,
+  maintenanceSettings,
+  queueLimits,
+  workerSettings,
+} from "./engine-settings.js";
+
+import { createDeferred } from "./lib/deferred.js";
+import { DomainEventBus, type EventTask, LifecycleBus } from "./lifecycle/events/index.js";
 import {
   type ActingHost,
   type ManualCompletion,
@@ -30,6 +32,7 @@ import { stepsOfTask } from "./lifecycle/task-queries.js";
 import { newTask, type TaskRequest } from "./lifecycle/task-request.js";
 import { TaskWatcher } from "./lifecycle/task-watcher.js";
 import { TemplateRegistry } from "./lifecycle/template-registry.js";
+import { DomainEventConsumer, type MessagingProvider, PgmqProvider } from "./messaging/index.js";
 import { compileTemplate, type TaskTemplate } from "./model/index.js";
 import type { Logger } from "./observability/index.js";
 import { templateOptions } from "./templates/index.js";
@@ -38,9 +41,9 @@ import { CodeTemplates } from "./worker/code-templates.js";
 import { EventPublisher } from "./worker/event-publisher.js";
 import { EventRelay } from "./worker/event-relay.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
-import { MaintenanceLoop, type MaintenanceSettings } from "./worker/maintenance.js";
+import { MaintenanceLoop } from "./worker/maintenance.js";
 import { OrchestratorHost } from "./worker/orchestrator-host.js";
-import { type JoinOptions, WorkerHost, type WorkerSettings } from "./worker/worker-host.js";
+import { type JoinOptions, WorkerHost } from "./worker/worker-host.js";
 
 export interface EngineOptions {
   /** Postgres with a migrated schema, unless `migrate` is set. */
@@ -79,10 +82,13 @@ export class Engine {
   /** Domain events of steps that ran here, with `delivery_mode` `fast` or `broadcast`. */
   readonly domainEvents: DomainEventBus;
   readonly publisher: EventPublisher;
+  /** Queues beside the engine's hot path: durable domain events, and what users send themselves. */
+  readonly messaging: MessagingProvider;
   readonly #options: EngineOptions;
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
   readonly #operator: OperatorActions;
+  readonly #consumers: DomainEventConsumer[] = [];
   #requests: TaskRequestActor | undefined;
   #detachEvents: () => void = () => undefined;
 
@@ -92,6 +98,10 @@ export class Engine {
     this.pool = createPool({ url: databaseUrl, max: config.common.database.pool.max_connections });
     this.templates = new TemplateRegistry(this.pool);
     this.#watcher = new TaskWatcher(this.pool);
+    this.messaging = new PgmqProvider({
+      db: this.pool,
+      pollIntervalMs: config.common.queues.pgmq.poll_interval_ms,
+    });
     const limits = queueLimits(config);
     this.events = new LifecycleBus({
       loadTasks: (ids) => this.#eventTasks(ids),
@@ -272,8 +282,23 @@ export class Engine {
     return await this.#operator.completeStep(taskUuid, stepUuid, completion);
   }
 
+  /**
+   * A consumer of the durable domain events of a namespace: subscribe, then start it. The engine stops it when it stops.
+   */
+  consumeDomainEvents(namespace: string): DomainEventConsumer {
+    const consumer = new DomainEventConsumer({
+      provider: this.messaging,
+      namespace,
+      settings: consumerSettings(this.#options.config),
+      logger: this.#options.logger,
+    });
+    this.#consumers.push(consumer);
+    return consumer;
+  }
+
   /** Stops taking work, drains, and closes everything in reverse order. Safe to call twice. */
   async stop(): Promise<void> {
+    await Promise.all(this.#consumers.splice(0).map((consumer) => consumer.stop()));
     await this.#requests?.stop();
     this.#requests = undefined;
     this.#watcher.close();
@@ -284,6 +309,7 @@ export class Engine {
       this.domainEvents.close(shutdown_drain_timeout_ms),
     ]);
     this.#detachEvents();
+    await this.messaging.close();
     await this.pool.close();
   }
 
@@ -377,79 +403,5 @@ function createdTask({ task, template }: TaskCreation): Omit<EventTask, "created
     name: template.name,
     version: template.version,
     context: JSON.parse(Buffer.from(task.context).toString("utf8")) as Record<string, unknown>,
-  };
-}
-
-function queueLimits(config: Config): QueueLimits {
-  const { in_process_events, domain_events } = config.worker.mpsc_channels;
-  return {
-    capacity: in_process_events.broadcast_buffer_size,
-    overflow: "drop_oldest",
-    slowAfterMs: in_process_events.dispatch_timeout_ms,
-    logsErrors: in_process_events.log_subscriber_errors,
-    logsDrops: domain_events.log_dropped_events,
-  };
-}
-
-function maintenanceSettings(config: Config): MaintenanceSettings {
-  const { enabled, staleness_detection: detection } = config.orchestration.dlq;
-  const { thresholds } = detection;
-  return {
-    reconcileIntervalMs: config.pump.reconcile_interval_seconds * 1000,
-    staleness:
-      enabled && detection.enabled
-        ? {
-            intervalMs: detection.detection_interval_seconds * 1000,
-            batchSize: detection.batch_size,
-            isDryRun: detection.dry_run,
-            enforceLifecycle: config.compatibility.profile === "default",
-            limits: {
-              waitingForDependencies: thresholds.waiting_for_dependencies_minutes,
-              waitingForRetry: thresholds.waiting_for_retry_minutes,
-              stepsInProcess: thresholds.steps_in_process_minutes,
-              maxLifetimeHours: thresholds.task_max_lifetime_hours,
-            },
-          }
-        : null,
-    retention: config.retention.enabled
-      ? {
-          intervalMs: config.retention.interval_seconds * 1000,
-          ageMs: config.retention.finished_task_days * 86_400_000,
-          batchSize: config.retention.batch_size,
-          logSweepIntervalMs: config.retention.log_sweep_interval_minutes * 60_000,
-        }
-      : null,
-  };
-}
-
-function workerSettings(config: Config): WorkerSettings {
-  const { handler_dispatch, ffi_dispatch } = config.worker.mpsc_channels;
-  const mode = config.worker.event_systems.worker.deployment_mode;
-  const { timing } = config.orchestration.event_systems.task_readiness;
-  return {
-    batchSize: config.pump.batch_size,
-    pollIntervalMs: config.pump.poll_interval_ms,
-    idleAfterMs: config.pump.idle_after_ms,
-    timerLimit: config.pump.batch_size,
-    // Twice per lease: what waits for a retry is not found later than what a dead host was running.
-    timerPollMs:
-      Math.min(timing.fallback_polling_interval_seconds, config.lease.lease_seconds / 2) * 1000,
-    leaseMs: config.lease.lease_seconds * 1000,
-    hasLeaseGuard: config.lease.guard_thread,
-    maxDeaths: config.lease.max_deaths,
-    checkpointHistoryLimit: config.pump.checkpoint_history_limit,
-    handlerWaitMs: config.lease.handler_wait_seconds * 1000,
-    handlerTimeoutMs: handler_dispatch.handler_timeout_ms,
-    completionTimeoutMs: ffi_dispatch.completion_timeout_ms,
-    completionBufferSize: handler_dispatch.completion_buffer_size,
-    prefetchMs: config.pump.prefetch_ms,
-    maxPrefetchPerSlot: config.pump.max_prefetch_per_slot,
-    cacheBytes: config.pump.cache_bytes,
-    drainTimeoutMs: config.orchestration.shutdown_timeout_ms,
-    eventDrainMs: config.worker.mpsc_channels.domain_events.shutdown_drain_timeout_ms,
-    isListening: mode !== "PollingOnly",
-    routes: config.worker.routes,
-    enforceResultSchemas: config.compatibility.profile === "default",
-    plans: planLimits(config),
   };
 }

@@ -52,6 +52,21 @@ export {
 } from "./lifecycle/task-queries.js";
 export { JsonText, type TaskRequest } from "./lifecycle/task-request.js";
 export {
+  type ConsumerCounts,
+  type Delivery,
+  type DomainEventConsumer,
+  MemoryProvider,
+  type MemoryProviderOptions,
+  type MessageId,
+  type MessagingProvider,
+  PgmqProvider,
+  type PgmqProviderOptions,
+  type QueueMetrics,
+  type ReceivedMessage,
+  type ReceiveOptions,
+  type SendOptions,
+} from "./messaging/index.js";
+export {
   type MermaidOptions,
   type TaskTemplate,
   templateFromJson,

@@ -29,6 +29,10 @@ export const ERROR_CATALOGUE = {
   HANDLER_IMPORT_FAILED: { status: 500, retryable: false },
   HANDLER_NAME_CONFLICT: { status: 500, retryable: false },
   HANDLER_PATH_NOT_FOUND: { status: 500, retryable: false },
+  // messaging
+  QUEUE_FULL: { status: 503, retryable: true },
+  QUEUE_NAME_INVALID: { status: 422, retryable: false },
+  QUEUE_NOT_FOUND: { status: 404, retryable: false },
   // tasks
   INVALID_TRANSITION: { status: 409, retryable: false },
   PLAN_IMPOSSIBLE: { status: 422, retryable: false },

@@ -1,0 +1,93 @@
+import type { Config } from "./config/index.js";
+import type { QueueLimits } from "./lifecycle/events/index.js";
+import { planLimits } from "./lifecycle/plans/index.js";
+import type { ConsumerSettings } from "./messaging/index.js";
+import type { MaintenanceSettings } from "./worker/maintenance.js";
+import type { WorkerSettings } from "./worker/worker-host.js";
+
+// What the configuration says, as the parts of an engine ask for it: milliseconds, and only what they use.
+
+export function queueLimits(config: Config): QueueLimits {
+  const { in_process_events, domain_events } = config.worker.mpsc_channels;
+  return {
+    capacity: in_process_events.broadcast_buffer_size,
+    overflow: "drop_oldest",
+    slowAfterMs: in_process_events.dispatch_timeout_ms,
+    logsErrors: in_process_events.log_subscriber_errors,
+    logsDrops: domain_events.log_dropped_events,
+  };
+}
+
+export function maintenanceSettings(config: Config): MaintenanceSettings {
+  const { enabled, staleness_detection: detection } = config.orchestration.dlq;
+  const { thresholds } = detection;
+  return {
+    reconcileIntervalMs: config.pump.reconcile_interval_seconds * 1000,
+    staleness:
+      enabled && detection.enabled
+        ? {
+            intervalMs: detection.detection_interval_seconds * 1000,
+            batchSize: detection.batch_size,
+            isDryRun: detection.dry_run,
+            enforceLifecycle: config.compatibility.profile === "default",
+            limits: {
+              waitingForDependencies: thresholds.waiting_for_dependencies_minutes,
+              waitingForRetry: thresholds.waiting_for_retry_minutes,
+              stepsInProcess: thresholds.steps_in_process_minutes,
+              maxLifetimeHours: thresholds.task_max_lifetime_hours,
+            },
+          }
+        : null,
+    retention: config.retention.enabled
+      ? {
+          intervalMs: config.retention.interval_seconds * 1000,
+          ageMs: config.retention.finished_task_days * 86_400_000,
+          batchSize: config.retention.batch_size,
+          logSweepIntervalMs: config.retention.log_sweep_interval_minutes * 60_000,
+        }
+      : null,
+  };
+}
+
+export function workerSettings(config: Config): WorkerSettings {
+  const { handler_dispatch, ffi_dispatch } = config.worker.mpsc_channels;
+  const mode = config.worker.event_systems.worker.deployment_mode;
+  const { timing } = config.orchestration.event_systems.task_readiness;
+  return {
+    batchSize: config.pump.batch_size,
+    pollIntervalMs: config.pump.poll_interval_ms,
+    idleAfterMs: config.pump.idle_after_ms,
+    timerLimit: config.pump.batch_size,
+    // Twice per lease: what waits for a retry is not found later than what a dead host was running.
+    timerPollMs:
+      Math.min(timing.fallback_polling_interval_seconds, config.lease.lease_seconds / 2) * 1000,
+    leaseMs: config.lease.lease_seconds * 1000,
+    hasLeaseGuard: config.lease.guard_thread,
+    maxDeaths: config.lease.max_deaths,
+    checkpointHistoryLimit: config.pump.checkpoint_history_limit,
+    handlerWaitMs: config.lease.handler_wait_seconds * 1000,
+    handlerTimeoutMs: handler_dispatch.handler_timeout_ms,
+    completionTimeoutMs: ffi_dispatch.completion_timeout_ms,
+    completionBufferSize: handler_dispatch.completion_buffer_size,
+    prefetchMs: config.pump.prefetch_ms,
+    maxPrefetchPerSlot: config.pump.max_prefetch_per_slot,
+    cacheBytes: config.pump.cache_bytes,
+    drainTimeoutMs: config.orchestration.shutdown_timeout_ms,
+    eventDrainMs: config.worker.mpsc_channels.domain_events.shutdown_drain_timeout_ms,
+    isListening: mode !== "PollingOnly",
+    routes: config.worker.routes,
+    enforceResultSchemas: config.compatibility.profile === "default",
+    plans: planLimits(config),
+  };
+}
+
+export function consumerSettings(config: Config): ConsumerSettings {
+  const { batch_size, max_retries, backoff } = config.worker.event_systems.worker.processing;
+  return {
+    visibilityTimeoutMs: config.common.queues.default_visibility_timeout_seconds * 1000,
+    batchSize: batch_size,
+    maxDeliveries: max_retries + 1,
+    retryFirstMs: backoff.initial_delay_ms,
+    retryMaxMs: backoff.max_delay_ms,
+  };
+}
