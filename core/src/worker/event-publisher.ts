@@ -75,6 +75,7 @@ export class EventPublisher {
   ): PreparedEvents | undefined {
     const template = this.#deps.registry.get(delivery.templateId);
     const publications = template?.steps[delivery.templateOrdinal]?.publications;
+    this.#skipUndeclared(delivery, outcome.events, publications);
     if (template === undefined || publications === undefined || publications.length === 0) return;
     const due = publications.filter(({ condition }) => isConditionMet(condition, outcome));
     if (due.length === 0) return;
@@ -193,6 +194,19 @@ export class EventPublisher {
       );
     }
     return null;
+  }
+
+  /** Events of a handler process that no template knows: what would say how to deliver them? */
+  #skipUndeclared(
+    delivery: StepDelivery,
+    made: readonly HandlerEvent[] | undefined,
+    declared: readonly RuntimePublication[] | undefined,
+  ): void {
+    if (made === undefined) return;
+    for (const { name } of made) {
+      if (declared?.some((publication) => publication.name === name) === true) continue;
+      this.#skip(delivery, name, "the step declares no such event under publishes_events");
+    }
   }
 
   #skip(delivery: StepDelivery, event: string, why: string, error?: unknown): void {

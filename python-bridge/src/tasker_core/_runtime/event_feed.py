@@ -114,7 +114,8 @@ class EventFeed:
 def _called(listener: _Listener, name: str, event: Any) -> bool:
     try:
         return listener.call(event) is not False
-    except Exception as error:
+    except BaseException as error:
+        # One that exits must not leave the others without their event.
         _log.error("a subscriber failed for event %s: %r", name, error, exc_info=error)
         return False
 

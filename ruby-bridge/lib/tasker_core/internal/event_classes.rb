@@ -15,7 +15,7 @@ module TaskerCore
       def register
         found.each do |klass|
           register_class(klass)
-        rescue StandardError => e
+        rescue StandardError, NotImplementedError => e
           LogOutput.write('warn', 'loader', "#{klass} was skipped: #{e.class}: #{e.message}", 'at' => e.backtrace&.first)
         end
       end
