@@ -994,7 +994,8 @@ begin
   insert into tasker_core.named_tasks as t
     (named_task_uuid, namespace_id, name, version, description, configuration, identity_strategy, created_at, updated_at)
   values (
-    p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version', p_template ->> 'description',
+    p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version',
+    left(p_template ->> 'description', 255),  -- whole in the configuration
     (p_template -> 'configuration')::jsonb,
     (p_template ->> 'identity_strategy')::tasker.identity_strategy, v_now, v_now
   )
@@ -2940,6 +2941,7 @@ begin
 
   -- guard
   select t.state::text into v_state from tasker_core.tasks t where t.task_id = v_task_id;
+  p_from_state := case p_from_state when 'in_progress' then 'steps_in_process' else p_from_state end;  -- its old name
   if v_state is distinct from p_from_state or not exists (
     select from tasker_core.task_transition_rules r
     where r.from_state::text = p_from_state and r.to_state::text = p_to_state)

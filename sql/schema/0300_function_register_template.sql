@@ -30,7 +30,8 @@ begin
   insert into tasker_core.named_tasks as t
     (named_task_uuid, namespace_id, name, version, description, configuration, identity_strategy, created_at, updated_at)
   values (
-    p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version', p_template ->> 'description',
+    p_uuids[2], v_namespace_id, p_template ->> 'name', p_template ->> 'version',
+    left(p_template ->> 'description', 255),  -- whole in the configuration
     (p_template -> 'configuration')::jsonb,
     (p_template ->> 'identity_strategy')::tasker.identity_strategy, v_now, v_now
   )

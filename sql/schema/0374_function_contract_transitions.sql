@@ -25,6 +25,7 @@ begin
 
   -- guard
   select t.state::text into v_state from tasker_core.tasks t where t.task_id = v_task_id;
+  p_from_state := case p_from_state when 'in_progress' then 'steps_in_process' else p_from_state end;  -- its old name
   if v_state is distinct from p_from_state or not exists (
     select from tasker_core.task_transition_rules r
     where r.from_state::text = p_from_state and r.to_state::text = p_to_state)

@@ -35,7 +35,7 @@ export class JsonText {
 /**
  * Turns a request into the row to create.
  * @param onMismatch `accept` under the compatibility profile: a context need not match the template's `input_schema`
- * @throws StateError TASK_REQUEST_INVALID when the context is not a JSON object or does not match the schema, or a key
+ * @throws StateError TASK_REQUEST_INVALID when a text or the priority cannot be stored, the context is not a JSON object or does not match the schema, or a key
  *   is missing that the template's identity strategy needs
  */
 export function newTask(
@@ -43,6 +43,7 @@ export function newTask(
   template: RuntimeTemplate,
   onMismatch: "refuse" | "accept" = "refuse",
 ): NewTask {
+  checkTexts(request);
   const taskUuid = newUuid();
   const contextText =
     request.context instanceof JsonText ? request.context.text : JSON.stringify(request.context);
@@ -64,6 +65,23 @@ export function newTask(
     context: Buffer.from(contextText),
     tags: Buffer.from(JSON.stringify(request.tags ?? [])),
   };
+}
+
+/** The width of their columns: what does not fit would fail every task that is created with this one. */
+const MAX_TEXT = 128;
+
+function checkTexts(request: TaskRequest): void {
+  for (const key of ["initiator", "sourceSystem", "reason"] as const) {
+    const length = [...(request[key] ?? "")].length;
+    if (length > MAX_TEXT) {
+      throw invalid(request, `${key} has ${length} characters; at most ${MAX_TEXT} can be stored`);
+    }
+    if (request[key]?.includes("\0")) throw invalid(request, `${key} contains U+0000`);
+  }
+  const { priority = 0 } = request;
+  if (!Number.isInteger(priority) || Math.abs(priority) > 2_147_483_647) {
+    throw invalid(request, `priority must be a 32-bit integer, got ${priority}`);
+  }
 }
 
 function readContext(text: string | undefined, request: TaskRequest): JsonValue {

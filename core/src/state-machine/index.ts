@@ -5,6 +5,7 @@ export {
   type StepState,
 } from "./step-states.js";
 export {
+  parseTaskState,
   TASK_STATES,
   TASK_TRANSITIONS,
   type TaskState,

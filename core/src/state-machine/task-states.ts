@@ -18,6 +18,12 @@ export const TASK_STATES = [
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
+/** A state by its name; `in_progress`, its old name, is steps_in_process. Undefined for no state. */
+export function parseTaskState(text: string): TaskState | undefined {
+  const name = text === "in_progress" ? "steps_in_process" : text;
+  return TASK_STATES.find((state) => state === name);
+}
+
 export const TERMINAL_TASK_STATES = [
   "complete",
   "error",

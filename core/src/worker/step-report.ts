@@ -108,7 +108,7 @@ function metadata(
 
 /** A server's wish for the delay: said by the handler, or found in the orchestration metadata. */
 function hintMs(outcome: StepFailure, detail: Detail): number | null {
-  if (outcome.retryAfterMs !== null) return Math.max(0, Math.round(outcome.retryAfterMs));
+  if (outcome.retryAfterMs !== null) return storableMs(outcome.retryAfterMs);
   const orchestration = detail.orchestration_metadata;
   const headers = orchestration?.["headers"];
   const retryAfter = isObject(headers)
@@ -116,17 +116,26 @@ function hintMs(outcome: StepFailure, detail: Detail): number | null {
     : undefined;
   if (retryAfter !== undefined) {
     const delay = retryAfterMs(String(retryAfter), Date.now());
-    if (delay !== null) return delay;
+    if (delay !== null) return storableMs(delay);
   }
   const hint = orchestration?.["backoff_hint"];
   const seconds = isObject(hint) ? Number(hint["delay_seconds"]) : Number.NaN;
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.round(seconds * 1000) : null;
+  return Number.isFinite(seconds) && seconds >= 0 ? storableMs(seconds * 1000) : null;
 }
 
-/** Integer seconds or a date; a date in the past or an unreadable value counts as no header. */
+/** The step's own cap decides in the end; here the wish only has to fit its column. */
+function storableMs(ms: number): number {
+  return Math.min(2_147_483_647, Math.max(0, Math.round(ms)));
+}
+
+// RFC 2822, and the form of HTTP dates. `Date.parse` alone would read `2030` as a year.
+const MAIL_DATE =
+  /^\s*(?:[a-z]{3},\s*)?\d{1,2}\s+[a-z]{3}\s+\d{4}\s+\d\d:\d\d(?::\d\d)?\s+(?:[+-]\d{4}|[a-z]{1,5})\s*$/i;
+
+/** Integer seconds or an RFC 2822 date; a date in the past or an unreadable value counts as no header. */
 export function retryAfterMs(header: string, nowMs: number): number | null {
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;
-  const at = Date.parse(header);
+  const at = MAIL_DATE.test(header) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(at) || at <= nowMs ? null : at - nowMs;
 }
 

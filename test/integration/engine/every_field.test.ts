@@ -146,7 +146,8 @@ test.each(fields)("%s is written, and stored as it was read", async (field) => {
 test("identity: name, namespace, version, description and strategy are columns", async () => {
   const row = await one(
     `select t.name, t.version, t.description, t.identity_strategy, n.name as namespace
-     from tasker.named_tasks t join tasker.task_namespaces n using (task_namespace_uuid)`,
+     from tasker.named_tasks t join tasker.task_namespaces n using (task_namespace_uuid)
+     where t.name = 'everything'`,
   );
   expect(row).toEqual({
     name: "everything",
@@ -157,6 +158,36 @@ test("identity: name, namespace, version, description and strategy are columns",
   });
   await expect(create({ order_id: 8 })).rejects.toMatchObject({ code: "TASK_REQUEST_INVALID" });
   await expect(create({ order_id: 8 }, "first")).rejects.toMatchObject({ code: "TASK_DUPLICATE" });
+});
+
+test("what does not fit its column is refused for the one request that brings it", async () => {
+  const request = { namespace: "fields", name: "everything", version: "2.1.0" };
+  const context = { order_id: 1 };
+  const long = "x".repeat(129);
+  for (const [wrong, message] of [
+    [{ initiator: long }, /initiator has 129 characters; at most 128/],
+    [{ sourceSystem: long }, /sourceSystem has 129/],
+    [{ reason: "a\0b" }, /reason contains U\+0000/],
+    [{ priority: 2 ** 31 }, /priority must be a 32-bit integer, got 2147483648/],
+  ] as const) {
+    const idempotencyKey = JSON.stringify(wrong);
+    const create = host.engine.createTask({ ...request, context, idempotencyKey, ...wrong });
+    await expect(create).rejects.toMatchObject({
+      code: "TASK_REQUEST_INVALID",
+      message: expect.stringMatching(message),
+    });
+  }
+});
+
+test("a long description is stored whole in the configuration, its beginning in the column", async () => {
+  if (parsed.template === null) throw new Error("no template");
+  const description = "d".repeat(300);
+  await host.engine.register({ ...parsed.template, name: "wordy", description });
+  const row = await one(
+    `select length(description) as column, length(configuration ->> 'description') as whole
+     from tasker.named_tasks where name = 'wordy'`,
+  );
+  expect(row).toEqual({ column: 255, whole: 300 });
 });
 
 test("input_schema refuses a context with its path", async () => {
@@ -255,7 +286,8 @@ test("publishes_events: condition, schema, delivery mode and publisher decide wh
 test("lifecycle: its own limits decide what is stale, and the action what happens", async () => {
   const { rows } = await database.pool.query(
     `select s.state, tasker.calculate_staleness_threshold(s.state, t.configuration -> 'lifecycle') as minutes
-     from tasker.named_tasks t, unnest('{waiting_for_dependencies,waiting_for_retry,steps_in_process}'::text[]) s(state)`,
+     from tasker.named_tasks t, unnest('{waiting_for_dependencies,waiting_for_retry,steps_in_process}'::text[]) s(state)
+     where t.name = 'everything'`,
   );
   expect(rows.map((row) => row["minutes"])).toEqual([11, 12, 13]);
 });

@@ -88,7 +88,7 @@ test("a transition that the table lists, but the steps contradict, changes nothi
   }
   expect(await host.taskState(taskId)).toBe("steps_in_process");
   // This one they do not contradict: a step is running.
-  expect(await moved(uuid, "steps_in_process", "evaluating_results")).toBe(true);
+  expect(await moved(uuid, "in_progress", "evaluating_results")).toBe(true);
   expect(await value("tasker.finalize_task_completion($1)", [uuid])).toBe(false);
   expect(await moved(newUuid(), "pending", "initializing")).toBe(false);
   expect(await moved(uuid, "steps_in_process", "nowhere")).toBe(false);

@@ -1,5 +1,5 @@
 import { listTasks, type TaskFilter } from "../../lifecycle/task-queries.js";
-import { TASK_STATES } from "../../state-machine/index.js";
+import { parseTaskState, TASK_STATES } from "../../state-machine/index.js";
 import { CliError } from "../cli-error.js";
 import type { CommandContext } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
@@ -10,12 +10,13 @@ import { withPool } from "../with-pool.js";
 /** `tasker task list` */
 export async function taskList(context: CommandContext, filter: TaskFilter): Promise<number> {
   const { output } = context;
-  const { namespace, status, limit } = filter;
-  if (status !== undefined && !(TASK_STATES as readonly string[]).includes(status)) {
+  const { namespace, limit } = filter;
+  const status = filter.status === undefined ? undefined : parseTaskState(filter.status);
+  if (filter.status !== undefined && status === undefined) {
     throw new CliError(
       "USAGE",
       EXIT.usage,
-      `\`${status}\` is not a task state; expected one of ${TASK_STATES.join(", ")}`,
+      `\`${filter.status}\` is not a task state; expected one of ${TASK_STATES.join(", ")}`,
     );
   }
   const tasks = await withPool(context, { needsSchema: true }, (pool) =>
