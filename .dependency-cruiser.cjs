@@ -19,7 +19,7 @@ const ROOMS = [
   "web",
 ];
 // Above the rooms: what puts them together, then what is built on the whole.
-const ABOVE = ["bootstrap\\.ts$", "engine-settings\\.ts$", "cli/", "index\\.ts$"];
+const ABOVE = ["bootstrap\\.ts$", "engine-settings\\.ts$", "serve\\.ts$", "cli/", "index\\.ts$"];
 
 const below = (index) => ROOMS.slice(index + 1).map((name) => `${name}/`);
 

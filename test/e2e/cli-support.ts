@@ -88,7 +88,9 @@ export async function createCliProject(databaseUrl: () => string): Promise<CliPr
 /** No url: no variable, which is not the same as an empty one. */
 function environment(databaseUrl: string): NodeJS.ProcessEnv {
   const { DATABASE_URL: _, ...inherited } = process.env;
-  const own = { ...inherited, NO_COLOR: "1", LOG_LEVEL: "warn" };
+  // A free port each: tests run beside each other.
+  const web = { TASKER_WEB_BIND_ADDRESS: "127.0.0.1:0" };
+  const own = { ...inherited, ...web, NO_COLOR: "1", LOG_LEVEL: "warn" };
   return databaseUrl === "" ? own : { ...own, DATABASE_URL: databaseUrl };
 }
 

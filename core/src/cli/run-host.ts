@@ -47,6 +47,7 @@ export async function runHost(
       templates,
       handlers,
       role,
+      isServing: true,
       signal: stops.signal,
     });
     const summary: StartSummary = summarize(running);

@@ -5,12 +5,15 @@ import type { ConfigError } from "../errors/index.js";
 import type { TaskTemplate } from "../model/index.js";
 import type { Logger } from "../observability/index.js";
 import type { ResolvedDatabase } from "../postgres/index.js";
+import { orchestrationApi } from "../serve.js";
+import type { WebServer } from "../web/index.js";
 import { bridgeLanguages, type HandlerPaths, handlerPaths } from "../worker/bridge-languages.js";
 import { HandlerLoader } from "../worker/handler-loader.js";
 import { joinOptions } from "../worker/join-options.js";
 import type { BridgeLanguage } from "../worker/language-pools.js";
 import type { CommandContext } from "./command-context.js";
 import { checkDurability, openDatabase } from "./open-database.js";
+import { packageVersion } from "./version.js";
 
 export interface StartEngineOptions {
   readonly loaded: LoadedConfig;
@@ -20,6 +23,8 @@ export interface StartEngineOptions {
   readonly handlers: HandlerPaths | null;
   /** Default `all`. */
   readonly role?: EngineRole;
+  /** Serve the HTTP API too. */
+  readonly isServing?: boolean;
   /** Gives up on a database that is being started. */
   readonly signal: AbortSignal;
 }
@@ -33,6 +38,8 @@ export interface RunningEngine {
   readonly bridges: readonly BridgeLanguage[];
   /** Handler files and names that were left out, and why. */
   readonly handlerProblems: readonly ConfigError[];
+  /** Where the HTTP APIs serve. */
+  readonly apis: readonly string[];
   /** Where the handlers are. */
   readonly handlerPaths: HandlerPaths;
   /**
@@ -107,10 +114,24 @@ export async function startEngine(
     for (const loader of loaders) await loader?.close();
     await database.close();
   };
+  const servers: WebServer[] = [];
   try {
     await checkDurability(context, loaded, engine.pool);
     await engine.start();
+    if (options.isServing === true && role !== "worker") {
+      const api = orchestrationApi({
+        engine,
+        config: loaded.config,
+        version: packageVersion(),
+        logger,
+      });
+      if (api !== null) {
+        await api.start();
+        servers.push(api);
+      }
+    }
   } catch (error) {
+    await Promise.allSettled(servers.map((server) => server.stop()));
     await engine.stop().catch(() => undefined); // the first error is the one to report
     await closeRest();
     throw error;
@@ -121,6 +142,7 @@ export async function startEngine(
     typescriptHandlers: handlers.names,
     bridges: handlers.bridges,
     handlerProblems: handlers.problems,
+    apis: servers.map(({ url }) => url),
     handlerPaths: handlers.paths,
     reload: async (language) => {
       if (language === "typescript") return await reloadTypeScript();
@@ -128,6 +150,7 @@ export async function startEngine(
       return [];
     },
     stop: async () => {
+      await Promise.allSettled(servers.map((server) => server.stop()));
       try {
         await engine.stop();
       } finally {

@@ -4,11 +4,13 @@
  */
 export const ERROR_CATALOGUE = {
   // configuration
+  BIND_UNSAFE: { status: 500, retryable: false },
   CALLABLE_AMBIGUOUS: { status: 500, retryable: false },
   CONFIG_INVALID: { status: 500, retryable: false },
   JOIN_ADDRESS_INVALID: { status: 500, retryable: false },
   JOIN_ADDRESS_UNUSABLE: { status: 500, retryable: false },
   JOIN_FILE_UNUSABLE: { status: 500, retryable: false },
+  WEB_ADDRESS_UNUSABLE: { status: 500, retryable: false },
   // channels
   CHANNEL_CLOSED: { status: 503, retryable: true },
   // database

@@ -10,6 +10,8 @@ export interface StartSummary {
   /** `namespace/name version`. */
   readonly templates: readonly string[];
   readonly languages: readonly LanguageSummary[];
+  /** Where the HTTP APIs serve. */
+  readonly api: readonly string[];
   /** Where handler processes can join, as `TASKER_BRIDGE` names it. */
   readonly join: readonly string[];
   /** Callables of templates that nothing here runs. */
@@ -47,6 +49,7 @@ export function summarize(running: RunningEngine): StartSummary {
       processes: running.bridges.find((bridge) => bridge.language === language)?.processes ?? 0,
       concurrency,
     })),
+    api: running.apis,
     join: engine.worker.joinAddresses,
     unserved: engine.worker.unservedCallables(),
     problems: running.handlerProblems.map(({ message }) => message),
@@ -70,6 +73,7 @@ export function renderBanner(summary: StartSummary, palette: Palette): string {
         `${list(language.handlers, "no handler of a template")} ${palette.dim(capacity(language))}`,
       ),
     ),
+    ...(summary.api.length === 0 ? [] : [line("api", list(summary.api, "none"))]),
     ...(summary.join.length === 0 ? [] : [line("join", list(summary.join, "nowhere"))]),
     ...(summary.languages.length === 0 && summary.join.length === 0
       ? [line("handlers", "none: use --handlers")]

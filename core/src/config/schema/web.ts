@@ -51,6 +51,8 @@ export function web(defaults: WebDefaults) {
     enabled: flag(true),
     bind_address: address(defaults.address),
     request_timeout_ms: integer(100, 300_000, 30_000),
+    /** Larger requests are refused with 413. */
+    body_limit_bytes: integer(1024, 67_108_864, 4_194_304),
     /** Adds `/config` (secrets redacted). */
     config_endpoint_enabled: flag(false),
     database_pools: table({

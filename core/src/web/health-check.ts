@@ -1,0 +1,27 @@
+import { z } from "zod";
+
+export interface HealthCheck {
+  readonly status: "healthy" | "degraded" | "unhealthy" | "unknown";
+  readonly message: string | null;
+  readonly duration_ms: number;
+}
+
+export const healthCheck = z.object({
+  status: z.enum(["healthy", "degraded", "unhealthy", "unknown"]),
+  message: z.string().nullable(),
+  duration_ms: z.int().min(0),
+});
+
+/** Runs one check and times it; what it throws makes it unhealthy. */
+export async function runCheck(
+  check: () => Promise<Omit<HealthCheck, "duration_ms">>,
+): Promise<HealthCheck> {
+  const startedAt = performance.now();
+  const result = await check().catch((error: unknown) => ({
+    status: "unhealthy" as const,
+    message: error instanceof Error ? error.message : String(error),
+  }));
+  return { ...result, duration_ms: Math.round(performance.now() - startedAt) };
+}
+
+export const healthy = { status: "healthy", message: null } as const;
