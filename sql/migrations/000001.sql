@@ -5022,3 +5022,354 @@ join tasker_core.task_requests r on r.task_id = x.task_id
 join tasker_core.named_tasks nt on nt.named_task_id = r.named_task_id
 join tasker_core.namespaces n on n.namespace_id = nt.namespace_id
 order by x.is_stale desc, x.minutes_in_state desc;
+
+-- 0600_function_api_tasks.sql
+-- purpose: what the REST API answers about tasks and steps, as JSON text (contract/rest.md sections 2.2 to 2.6). Contexts and
+--          results are spliced in byte for byte.
+-- RFC 3339 with `Z`, and the same without a zone, both with six decimals.
+create function tasker_core._zoned(p_at timestamptz) returns text
+language sql immutable parallel safe
+return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+
+create function tasker_core._naive(p_at timestamp without time zone) returns text
+language sql immutable parallel safe
+return to_char(p_at, 'YYYY-MM-DD"T"HH24:MI:SS.US');
+
+create function tasker_core._api_readiness(p_task_ids bigint[]) returns table (task_uuid uuid, steps json)
+language sql stable set search_path to '' as $$
+  select x.task_uuid, json_agg(json_build_object('workflow_step_uuid', x.workflow_step_uuid, 'task_uuid', x.task_uuid,
+    'named_step_uuid', x.named_step_uuid, 'name', x.name, 'current_state', x.current_state,
+    'dependencies_satisfied', x.dependencies_satisfied, 'retry_eligible', x.retry_eligible,
+    'ready_for_execution', x.ready_for_execution, 'last_failure_at', tasker_core._naive(x.last_failure_at),
+    'next_retry_at', tasker_core._naive(x.next_retry_at), 'total_parents', x.total_parents,
+    'completed_parents', x.completed_parents, 'attempts', x.attempts, 'max_attempts', x.max_attempts,
+    'backoff_request_seconds', x.backoff_request_seconds,
+    'last_attempted_at', tasker_core._naive(x.last_attempted_at)) order by x.workflow_step_uuid)
+  from tasker_core._step_readiness(p_task_ids) x
+  group by x.task_uuid
+$$;
+
+-- TaskResponse. In a list: no steps, and a status that only says whether the task is complete.
+create function tasker_core._api_tasks(p_task_ids bigint[], p_is_list boolean) returns table (task_id bigint, body json)
+language sql stable set search_path to '' as $$
+  select r.task_id, json_build_object('task_uuid', r.task_uuid, 'name', n.name, 'namespace', ns.name,
+    'version', n.version,
+    'status', case when not p_is_list then t.state::text when t.state = 'complete' then 'completed' else 'pending' end,
+    'created_at', tasker_core._zoned(r.created_at), 'updated_at', tasker_core._zoned(t.state_since),
+    'completed_at', tasker_core._zoned(t.completed_at), 'context', r.context, 'initiator', r.initiator,
+    'source_system', r.source_system, 'reason', r.reason, 'priority', r.priority, 'tags', r.tags,
+    'correlation_id', r.correlation_id, 'parent_correlation_id', r.parent_correlation_id,
+    'total_steps', c.total_steps, 'pending_steps', c.pending_steps, 'in_progress_steps', c.in_progress_steps,
+    'completed_steps', c.completed_steps, 'failed_steps', c.failed_steps, 'ready_steps', c.ready_steps,
+    'execution_status', c.execution_status, 'recommended_action', c.recommended_action,
+    'completion_percentage', c.completion_percentage, 'health_status', c.health_status,
+    'steps', coalesce(s.steps, '[]'))
+  from tasker_core.task_requests r
+  join tasker_core.tasks t on t.task_id = r.task_id
+  join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  cross join lateral tasker.get_task_execution_context(r.task_uuid) c
+  left join tasker_core._api_readiness(case when p_is_list then '{}' else p_task_ids end) s on s.task_uuid = r.task_uuid
+  where r.task_id = any(p_task_ids)
+$$;
+
+-- Null when there is no such task.
+create function tasker_core.api_task(p_task_uuid uuid) returns json
+language sql stable set search_path to '' as $$
+  select x.body from tasker_core._api_tasks(
+    array(select r.task_id from tasker_core.task_requests r where r.task_uuid = p_task_uuid), false) x
+$$;
+
+-- Newest first. p_status: `completed`, `pending` (everything else), or a task state.
+create function tasker_core.api_task_list(
+  p_namespace text, p_status text, p_initiator text, p_source_system text, p_limit integer, p_offset bigint
+) returns table (total bigint, tasks json)
+language sql stable set search_path to '' as $$
+  with found as materialized (
+    select r.task_id
+    from tasker_core.task_requests r
+    join tasker_core.tasks t on t.task_id = r.task_id
+    join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+    join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+    where (p_namespace is null or ns.name = p_namespace)
+      and case
+        when p_status is null then true
+        when p_status = 'completed' then t.state = 'complete'
+        when p_status = 'pending' then t.state <> 'complete'
+        else t.state::text = p_status
+      end
+      and (p_initiator is null or r.initiator = p_initiator)
+      and (p_source_system is null or r.source_system = p_source_system)
+  ), page as materialized (
+    select f.task_id from found f order by f.task_id desc limit p_limit offset p_offset
+  )
+  select (select count(*) from found),
+    coalesce((
+      select json_agg(x.body order by x.task_id desc)
+      from tasker_core._api_tasks(array(select p.task_id from page p), true) x), '[]')
+$$;
+
+-- StepResponse, of all steps of a task or of one. Ordered by creation; those of one transaction by uuid.
+create function tasker_core._api_steps(p_task_id bigint)
+returns table (step_uuid uuid, created_at timestamptz, body json)
+language sql stable set search_path to '' as $$
+  select x.workflow_step_uuid, s.created_at, json_build_object('step_uuid', x.workflow_step_uuid,
+    'task_uuid', x.task_uuid, 'name', x.name, 'created_at', tasker_core._zoned(s.created_at),
+    'updated_at', tasker_core._zoned(s.updated_at), 'completed_at', tasker_core._zoned(s.processed_at),
+    'results', (select sr.body from tasker_core.step_results sr
+      where sr.step_id = s.step_id order by sr.token desc limit 1),
+    'current_state', x.current_state, 'dependencies_satisfied', x.dependencies_satisfied,
+    'retry_eligible', x.retry_eligible, 'ready_for_execution', x.ready_for_execution,
+    'total_parents', x.total_parents, 'completed_parents', x.completed_parents, 'attempts', x.attempts,
+    'max_attempts', x.max_attempts, 'last_failure_at', tasker_core._naive(x.last_failure_at) || 'Z',
+    'next_retry_at', tasker_core._naive(x.next_retry_at) || 'Z',
+    'last_attempted_at', tasker_core._naive(x.last_attempted_at) || 'Z')
+  from tasker_core._step_readiness(array[p_task_id]) x
+  join tasker_core.steps s on s.step_id = x.step_id
+$$;
+
+-- An unknown task has no steps.
+create function tasker_core.api_steps(p_task_uuid uuid) returns json
+language sql stable set search_path to '' as $$
+  select coalesce(json_agg(x.body order by x.created_at, x.step_uuid), '[]')
+  from tasker_core.task_requests r cross join lateral tasker_core._api_steps(r.task_id) x
+  where r.task_uuid = p_task_uuid
+$$;
+
+-- Null when there is no such step, or when it is another task's.
+create function tasker_core.api_step(p_task_uuid uuid, p_step_uuid uuid) returns json
+language sql stable set search_path to '' as $$
+  select x.body
+  from tasker_core.task_requests r cross join lateral tasker_core._api_steps(r.task_id) x
+  where r.task_uuid = p_task_uuid and x.step_uuid = p_step_uuid
+$$;
+
+-- Does the step exist at all, in whatever task?
+create function tasker_core.api_step_exists(p_step_uuid uuid) returns boolean
+language sql stable set search_path to '' as $$
+  select tasker_core._existing_step_id(p_step_uuid) is not null
+$$;
+
+-- StepAuditResponse, newest first: one for each result that a worker has submitted.
+create function tasker_core.api_step_audit(p_step_uuid uuid) returns json
+language sql stable set search_path to '' as $$
+  with step as materialized (
+    select tasker_core._existing_step_id(p_step_uuid) as step_id
+  ), results as materialized (
+    select sr.*, row_number() over (order by sr.token) as n
+    from tasker_core.step_results sr, step s where sr.step_id = s.step_id and sr.worker_id <> 0
+  ), moves as materialized (
+    select g.log_id, row_number() over (order by g.log_id) as n
+    from tasker_core.step_log g, step s
+    where g.step_id = s.step_id and g.move in ('submit_success', 'submit_error', 'succeed', 'retry_later', 'fail')
+  )
+  -- The result is joined as text: it stays as it was given.
+  select coalesce(json_agg((left(json_strip_nulls(json_build_object(
+      'audit_uuid', md5('result:' || x.step_id || ':' || x.token)::uuid, 'workflow_step_uuid', p_step_uuid,
+      'transition_uuid', md5('step:' || x.step_id || ':' || coalesce(m.log_id, 0) || ':1')::uuid,
+      'task_uuid', r.task_uuid, 'recorded_at', tasker_core._zoned(x.recorded_at), 'worker_uuid', w.worker_uuid,
+      'correlation_id', r.correlation_id, 'success', x.success, 'execution_time_ms', x.execution_ms,
+      'step_name', coalesce(s.name, ts.name), 'from_state', 'in_progress',
+      'to_state', case when x.success then 'enqueued_for_orchestration'
+        else 'enqueued_as_error_for_orchestration' end))::text, -1)
+    || ',"result":{"type":"'
+    || case when x.success then 'EnqueueForOrchestration' else 'EnqueueAsErrorForOrchestration' end
+    || '","data":' || x.body::text || '}}')::json order by x.recorded_at desc, x.token desc), '[]')
+  from results x
+  join tasker_core.steps s on s.step_id = x.step_id
+  join tasker_core.template_steps ts on ts.template_step_id = s.template_step_id
+  join tasker_core.task_requests r on r.task_id = x.step_id >> 20
+  left join moves m on m.n = x.n
+  left join tasker_core.workers w on w.worker_id = x.worker_id
+$$;
+
+-- The contract's summary with its times in the API's form. Null when there is no such task.
+create function tasker_core.api_task_summary(p_task_uuid uuid) returns jsonb
+language sql stable set search_path to '' as $$
+  select x.summary || jsonb_build_object('task', x.summary -> 'task' || jsonb_build_object(
+    'created_at', tasker_core._zoned(r.created_at), 'updated_at', tasker_core._zoned(t.state_since),
+    'completed_at', tasker_core._zoned(t.completed_at)))
+  from tasker_core.task_requests r
+  join tasker_core.tasks t on t.task_id = r.task_id
+  cross join lateral tasker.get_task_summaries(array[r.task_uuid]) x
+  where r.task_uuid = p_task_uuid
+$$;
+
+-- 0601_function_api_templates.sql
+-- purpose: what the REST API answers about templates (contract/rest.md section 2.7).
+create function tasker_core.api_template_list(p_namespace text) returns json
+language sql stable set search_path to '' as $$
+  select json_build_object(
+    'namespaces', (
+      select coalesce(json_agg(json_build_object('name', x.name, 'description', x.description,
+        'template_count', (select count(*) from tasker_core.named_tasks n where n.namespace_id = x.namespace_id))
+        order by x.name), '[]')
+      from tasker_core.namespaces x),
+    'templates', (
+      select coalesce(json_agg(json_build_object('name', n.name, 'namespace', ns.name, 'version', n.version,
+        'description', n.description, 'step_count', t.n_steps) order by ns.name, n.name, n.named_task_id), '[]')
+      from tasker_core.named_tasks n
+      join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+      join tasker_core.templates t on t.template_id = n.current_template_id
+      where p_namespace is null or ns.name = p_namespace),
+    'total_count', (select count(*) from tasker_core.named_tasks))
+$$;
+
+-- Null when there is no such template. The configuration is never shown.
+create function tasker_core.api_template(p_namespace text, p_name text, p_version text) returns json
+language sql stable set search_path to '' as $$
+  select json_build_object('name', n.name, 'namespace', ns.name, 'version', n.version, 'description', n.description,
+    'configuration', null, 'steps', (
+      select coalesce(json_agg(json_build_object('name', ts.name, 'description', c.step ->> 'description',
+        'default_retryable', ts.retryable, 'default_max_attempts', ts.max_attempts,
+        'result_schema', c.step -> 'result_schema') order by ts.template_step_id), '[]')
+      from tasker_core.template_steps ts
+      left join lateral (
+        select e.step from jsonb_array_elements(n.configuration -> 'steps') e(step) where e.step ->> 'name' = ts.name
+      ) c on true
+      where ts.template_step_id >= n.current_template_id::bigint << 20
+        and ts.template_step_id < (n.current_template_id + 1)::bigint << 20))
+  from tasker_core.named_tasks n
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  where ns.name = p_namespace and n.name = p_name and n.version = p_version
+$$;
+
+-- 0602_function_api_analytics.sql
+-- purpose: what the REST API answers about performance (contract/rest.md section 2.7).
+create function tasker_core.api_performance(p_hours integer) returns json
+language sql stable set search_path to '' as $$
+  with period as materialized (
+    select tasker.now() - make_interval(hours => case when p_hours = 0 then 1 else p_hours end) as since
+  ), counts as (
+    select count(*) as total, count(*) filter (where t.state = 'complete') as completed,
+      count(*) filter (where t.state in ('error', 'blocked_by_failures')) as failed
+    from tasker_core.tasks t join tasker_core.task_requests r on r.task_id = t.task_id, period p
+    where r.created_at >= p.since
+  )
+  select json_build_object('total_tasks', c.total, 'active_tasks', m.active_tasks_count,
+    'completed_tasks', c.completed, 'failed_tasks', c.failed, 'completion_rate', m.completion_rate,
+    'error_rate', m.error_rate, 'average_task_duration_seconds', m.avg_task_duration,
+    'average_step_duration_seconds', m.avg_step_duration, 'tasks_per_hour', m.task_throughput,
+    'steps_per_hour', m.step_throughput, 'system_health_score', m.system_health_score,
+    'analysis_period_start', tasker_core._zoned(m.analysis_period_start),
+    'calculated_at', tasker_core._zoned(m.calculated_at))
+  from period p cross join counts c cross join lateral tasker.get_analytics_metrics(p.since) m
+$$;
+
+-- p_pool_utilization: of the server that asks, 0 to 1.
+create function tasker_core.api_bottlenecks(
+  p_limit integer, p_min_executions integer, p_pool_utilization double precision
+) returns json
+language sql stable set search_path to '' as $$
+  with steps as materialized (
+    select x.* from tasker.get_slowest_steps_aggregated(null, p_limit, p_min_executions) x
+  ), tasks as materialized (
+    select x.* from tasker.get_slowest_tasks_aggregated(null, p_limit, p_min_executions) x
+  )
+  select json_build_object(
+    'slow_steps', (select coalesce(json_agg(json_build_object('namespace_name', s.namespace_name,
+      'task_name', s.task_name, 'version', s.version, 'step_name', s.step_name,
+      'average_duration_seconds', s.average_duration_seconds, 'max_duration_seconds', s.max_duration_seconds,
+      'execution_count', s.execution_count, 'error_count', s.error_count, 'error_rate', s.error_rate,
+      'last_executed_at', tasker_core._naive(s.last_executed_at) || 'Z')
+      order by s.average_duration_seconds desc), '[]') from steps s),
+    'slow_tasks', (select coalesce(json_agg(json_build_object('namespace_name', t.namespace_name,
+      'task_name', t.task_name, 'version', t.version, 'average_duration_seconds', t.average_duration_seconds,
+      'max_duration_seconds', t.max_duration_seconds, 'execution_count', t.execution_count,
+      'average_step_count', t.average_step_count, 'error_count', t.error_count, 'error_rate', t.error_rate,
+      'last_executed_at', tasker_core._naive(t.last_executed_at) || 'Z')
+      order by t.average_duration_seconds desc), '[]') from tasks t),
+    'resource_utilization', json_build_object('database_pool_utilization', p_pool_utilization,
+      'system_health', (select row_to_json(h) from tasker.get_system_health_counts() h)),
+    'recommendations', array_to_json(array_remove(array[
+      case when (select max(s.error_rate) from steps s) > 0.2
+        then 'Some steps fail often: look at their errors and retry settings' end,
+      case when p_pool_utilization > 0.8
+        then 'The database pool is nearly used up: raise common.database.pool.max_connections' end,
+      case when (select s.average_duration_seconds from steps s order by s.average_duration_seconds desc limit 1) > 30
+        then 'The slowest step takes more than 30 seconds on average: split it or run its parts in parallel' end
+    ], null)))
+$$;
+
+-- 0603_function_api_dlq.sql
+-- purpose: what the REST API answers about dead letters (contract/rest.md section 2.7). Names of reasons and resolutions
+--          are PascalCase there, every time is without a zone.
+create function tasker_core._pascal(p_name text) returns text
+language sql immutable parallel safe
+return replace(initcap(replace(p_name, '_', ' ')), ' ', '');
+
+create function tasker_core._api_dlq_entry(p_entry tasker.tasks_dlq) returns json
+language sql stable set search_path to '' as $$
+  select json_build_object('dlq_entry_uuid', p_entry.dlq_entry_uuid, 'task_uuid', p_entry.task_uuid,
+    'original_state', p_entry.original_state, 'dlq_reason', tasker_core._pascal(p_entry.dlq_reason::text),
+    'dlq_timestamp', tasker_core._naive(p_entry.dlq_timestamp),
+    'resolution_status', tasker_core._pascal(p_entry.resolution_status::text),
+    'resolution_timestamp', tasker_core._naive(p_entry.resolution_timestamp),
+    'resolution_notes', p_entry.resolution_notes, 'resolved_by', p_entry.resolved_by,
+    'task_snapshot', p_entry.task_snapshot, 'metadata', p_entry.metadata,
+    'created_at', tasker_core._naive(p_entry.created_at), 'updated_at', tasker_core._naive(p_entry.updated_at))
+$$;
+
+create function tasker_core.api_dlq_list(p_status tasker.dlq_resolution_status, p_limit integer, p_offset integer)
+returns json
+language sql stable set search_path to '' as $$
+  select coalesce(json_agg(tasker_core._api_dlq_entry(x) order by x.dlq_timestamp desc, x.dlq_entry_uuid), '[]')
+  from (
+    select d.* from tasker.tasks_dlq d where p_status is null or d.resolution_status = p_status
+    order by d.dlq_timestamp desc, d.dlq_entry_uuid limit p_limit offset p_offset
+  ) x
+$$;
+
+-- The latest entry of a task; null when it has none.
+create function tasker_core.api_dlq_of_task(p_task_uuid uuid) returns json
+language sql stable set search_path to '' as $$
+  select tasker_core._api_dlq_entry(d) from tasker.tasks_dlq d where d.task_uuid = p_task_uuid
+  order by d.dlq_timestamp desc limit 1
+$$;
+
+-- What is null stays as it is. False when there is no such entry.
+create function tasker_core.api_update_dlq(
+  p_entry uuid, p_status tasker.dlq_resolution_status, p_notes text, p_resolved_by text, p_metadata jsonb
+) returns boolean
+language plpgsql set search_path to '' as $$
+begin
+  update tasker_core.tasks_dlq d set
+    resolution_status = coalesce(p_status, d.resolution_status),
+    resolution_timestamp = case when p_status is null then d.resolution_timestamp else tasker.now() end,
+    resolution_notes = coalesce(p_notes, d.resolution_notes), resolved_by = coalesce(p_resolved_by, d.resolved_by),
+    metadata = coalesce(p_metadata, d.metadata), updated_at = tasker.now()
+  where d.dlq_entry_uuid = p_entry;
+  return found;
+end $$;
+
+create function tasker_core.api_dlq_stats() returns json
+language sql stable set search_path to '' as $$
+  select coalesce(json_agg(json_build_object('dlq_reason', tasker_core._pascal(d.dlq_reason::text),
+    'total_entries', d.total_entries, 'pending', d.pending, 'manually_resolved', d.manually_resolved,
+    'permanent_failures', d.permanent_failures, 'cancelled', d.cancelled,
+    'oldest_entry', tasker_core._naive(d.oldest_entry), 'newest_entry', tasker_core._naive(d.newest_entry),
+    'avg_resolution_time_minutes', d.avg_resolution_time_minutes) order by d.dlq_reason), '[]')
+  from tasker.v_dlq_dashboard d
+$$;
+
+create function tasker_core.api_dlq_queue(p_limit integer) returns json
+language sql stable set search_path to '' as $$
+  select coalesce(json_agg(json_build_object('dlq_entry_uuid', x.dlq_entry_uuid, 'task_uuid', x.task_uuid,
+    'original_state', x.original_state, 'dlq_reason', tasker_core._pascal(x.dlq_reason::text),
+    'dlq_timestamp', tasker_core._naive(x.dlq_timestamp), 'minutes_in_dlq', x.minutes_in_dlq,
+    'namespace_name', x.namespace_name, 'task_name', x.task_name, 'current_state', x.current_state,
+    'time_in_state_minutes', x.time_in_state_minutes, 'priority_score', x.priority_score)
+    order by x.priority_score desc, x.dlq_entry_uuid), '[]')
+  from (select q.* from tasker.v_dlq_investigation_queue q order by q.priority_score desc limit p_limit) x
+$$;
+
+create function tasker_core.api_staleness(p_limit integer) returns json
+language sql stable set search_path to '' as $$
+  select coalesce(json_agg(json_build_object('task_uuid', x.task_uuid, 'namespace_name', x.namespace_name,
+    'task_name', x.task_name, 'current_state', x.current_state,
+    'time_in_state_minutes', floor(x.time_in_state_minutes)::bigint,
+    'task_age_minutes', floor(x.task_age_minutes)::bigint,
+    'staleness_threshold_minutes', floor(x.staleness_threshold_minutes)::bigint,
+    'health_status', x.health_status, 'priority', x.priority)), '[]')
+  from (select m.* from tasker.v_task_staleness_monitoring m limit p_limit) x
+$$;
