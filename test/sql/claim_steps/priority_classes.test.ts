@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { cancelTasks, releaseSteps, renewLeases } from "../../../core/src/db/functions/index.js";
+import {
+  cancelTasks,
+  readQueueDepths,
+  releaseSteps,
+  renewLeases,
+} from "../../../core/src/db/functions/index.js";
 import { useTestDatabase } from "../../support/test-database.js";
 import { assertIntegrity, SqlHost } from "../support/sql-host.js";
 
@@ -52,12 +57,33 @@ async function claimInAll(host: SqlHost, calls: number, limit: number): Promise<
 }
 
 test("a step waits in the queue of its task's class", async () => {
-  await hostWith("classes", { hi: 3, normal: 2, lo: 1 });
+  const host = await hostWith("classes", { hi: 3, normal: 2, lo: 1 });
   expect([
     await messages("worker_classes_hi_queue"),
     await messages("worker_classes_queue"),
     await messages("worker_classes_lo_queue"),
   ]).toEqual([3, 2, 1]);
+  await host.claim({ limit: 1, free: 1 });
+  const depths = await readQueueDepths(database.pool);
+  expect(
+    depths
+      .filter(({ namespace }) => namespace === "classes")
+      .map((queue) => [queue.queueName, queue.class, queue.depth, queue.visible]),
+  ).toEqual([
+    ["worker_classes_hi_queue", 2, 3, 2],
+    ["worker_classes_queue", 1, 2, 2],
+    ["worker_classes_lo_queue", 0, 1, 1],
+  ]);
+  const results = depths.find(({ queueName }) => queueName === "orchestration_step_results");
+  expect(results).toEqual({
+    queueName: "orchestration_step_results",
+    namespace: null,
+    class: null,
+    depth: 0,
+    visible: 0,
+    oldestSeconds: null,
+  });
+  expect(depths.find(({ visible }) => visible > 0)?.oldestSeconds).toBeGreaterThan(0);
 });
 
 describe("while every class has steps, they are claimed 6 : 3 : 1", () => {

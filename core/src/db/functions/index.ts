@@ -54,6 +54,7 @@ export {
   type StalenessRound,
   type StaleTask,
 } from "./maintenance.js";
+export { type QueueDepth, readQueueDepths } from "./queue-depths.js";
 export {
   createDomainEventQueue,
   type RegisteredTemplateIds,
