@@ -1,5 +1,5 @@
 import { defineHandler } from "@tasker-core/sdk";
-import { HandlerRegistry } from "@tasker-core/sdk/host";
+import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import pg from "pg";
 import { Engine } from "../../core/src/bootstrap.js";
 import { defaultConfig } from "../../core/src/config/index.js";
@@ -78,7 +78,7 @@ async function linear(engine: Engine, tasks: number): Promise<number> {
 }
 
 async function startEngine(databaseUrl: string): Promise<Engine> {
-  const handlers = new HandlerRegistry();
+  const handlers = new HandlerRegistry(ResolverChain.standard());
   handlers.register(
     "growth.step",
     defineHandler("growth.step", {}, () => ({ ok: true })),

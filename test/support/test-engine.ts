@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { CollectedEvents, StepHandlerClass } from "@tasker-core/sdk/host";
-import { HandlerRegistry } from "@tasker-core/sdk/host";
+import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import { Engine, type EngineRole } from "../../core/src/bootstrap.js";
 import { type Config, defaultConfig } from "../../core/src/config/index.js";
 import type { TaskTemplate } from "../../core/src/model/index.js";
@@ -116,7 +116,8 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
   config.lease.guard_thread = false;
   config.common.backoff.jitter_enabled = false;
   options.configure?.(config);
-  const registry = new HandlerRegistry();
+  // Its own: the chain of the process would let every engine of a test run every handler.
+  const registry = new HandlerRegistry(ResolverChain.standard());
   for (const [name, handler] of Object.entries(options.handlers ?? {}))
     registry.register(name, handler);
   const languages = options.languages ?? [];
