@@ -10,7 +10,7 @@ Gem::Specification.new do |spec|
   spec.authors = ['Tasker contributors']
   spec.license = 'MIT'
   spec.required_ruby_version = '>= 3.1'
-  spec.files = Dir['lib/**/*.rb', 'sig/**/*.rbs', 'exe/*', 'README.md']
+  spec.files = Dir['lib/**/*.rb', 'sig/**/*.rbs', 'exe/*', 'README.md', 'CHANGELOG.md']
   spec.bindir = 'exe'
   spec.executables = ['tasker-bridge']
   spec.require_paths = ['lib']
