@@ -9,6 +9,7 @@ Gem::Specification.new do |spec|
   spec.description = 'The handler API of Tasker (module TaskerCore) and the program that runs handlers for a Tasker worker.'
   spec.authors = ['Tasker contributors']
   spec.license = 'MIT'
+  spec.homepage = 'https://rubygems.org/gems/tasker-bridge'
   spec.required_ruby_version = '>= 3.1'
   spec.files = Dir['lib/**/*.rb', 'sig/**/*.rbs', 'exe/*', 'README.md', 'CHANGELOG.md']
   spec.bindir = 'exe'
