@@ -26,7 +26,7 @@ export interface ShapeCase {
   readonly steps: (speakerOf: (step: string) => Speaker) => Readonly<Record<string, StepEnd>>;
   /** The task's states, where they do not depend on who is faster. */
   readonly taskTrail?: readonly string[];
-  /** Domain events as `mode.condition`, one for each time they are published. */
+  /** Domain events as `mode.condition`, one for each time they are published. Subscribers of every language see the fast ones. */
   readonly events?: readonly string[];
   /** The steps for which a dead letter is opened. Default none. */
   readonly investigated?: (speakerOf: (step: string) => Speaker) => readonly string[];

@@ -21,7 +21,7 @@ import { EVENTS } from "./tables/events.js";
 import { FAULTS } from "./tables/faults.js";
 import { GRAPHS } from "./tables/graphs.js";
 import { type TaskEnd, taskEnds } from "./trail.js";
-import { MIXED, VOICES, type Voice } from "./voices.js";
+import { LANGUAGES, MIXED, VOICES, type Voice } from "./voices.js";
 
 const TABLE: readonly Shape[] = [...GRAPHS, ...DECISIONS, ...BATCHES, ...FAULTS, ...EVENTS];
 
@@ -123,15 +123,14 @@ export function describeShapes(
   async function expectEvents(taskUuid: string, events: readonly string[]): Promise<void> {
     const through = (...modes: string[]) =>
       events.filter((name) => modes.includes(name.split(".")[0] ?? "")).sort();
-    const local = async () => {
-      const lines = (await readFile(join(folder, "events"), "utf8")).trimEnd().split("\n");
-      return lines.map((line) => line.split(" ")).filter(([task]) => task === taskUuid);
-    };
     const fast = through("fast", "broadcast");
-    await waitFor(async () => (await local()).length >= fast.length, {
-      describe: () => `${fast.length} events of ${taskUuid}`,
-    });
-    expect((await local()).map(([, name]) => name).sort()).toEqual(fast);
+    for (const language of LANGUAGES) {
+      const seen = () => eventsSeen(join(folder, `events.${language}`), taskUuid);
+      await waitFor(async () => (await seen()).length >= fast.length, {
+        describe: () => `${fast.length} events of ${taskUuid} in ${language}`,
+      });
+      expect([language, ...(await seen())]).toEqual([language, ...fast]);
+    }
     const { rows } = await database.pool.query<{ name: string }>(
       `select message ->> 'event_name' as name from pgmq.q_tests_domain_events
        where message -> 'metadata' ->> 'task_uuid' = $1`,
@@ -139,6 +138,15 @@ export function describeShapes(
     );
     expect(rows.map(({ name }) => name).sort()).toEqual(through("durable", "broadcast"));
   }
+}
+
+async function eventsSeen(file: string, taskUuid: string): Promise<(string | undefined)[]> {
+  const lines = (await readFile(file, "utf8")).trimEnd().split("\n");
+  return lines
+    .map((line) => line.split(" "))
+    .filter(([task]) => task === taskUuid)
+    .map(([, name]) => name)
+    .sort();
 }
 
 interface TableRow {

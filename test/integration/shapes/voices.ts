@@ -1,6 +1,8 @@
+export const LANGUAGES = ["typescript", "python", "ruby"] as const;
+
 /** Who speaks: the language and form in which a step's handler is written. */
 export interface Speaker {
-  readonly language: "typescript" | "python" | "ruby";
+  readonly language: (typeof LANGUAGES)[number];
   readonly form: "class" | "functional";
 }
 
@@ -12,7 +14,7 @@ export interface Voice {
 
 const FORMS = ["class", "functional"] as const;
 const SPEAKERS: readonly Speaker[] = FORMS.flatMap((form) =>
-  (["typescript", "python", "ruby"] as const).map((language) => ({ language, form })),
+  LANGUAGES.map((language) => ({ language, form })),
 );
 
 /** Every step in one language and form. */

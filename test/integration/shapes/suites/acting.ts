@@ -47,7 +47,7 @@ export async function begin(
       const describe = () => `${name} of ${taskUuid} to be ${state}; it is ${seen}`;
       await waitFor(reached, { timeoutMs: 30_000, describe });
     },
-    settled: () => front.engine.waitForTask(taskUuid, AbortSignal.timeout(30_000)),
+    settled: () => front.engine.waitForTask(taskUuid, AbortSignal.timeout(60_000)),
     steps,
   };
 }

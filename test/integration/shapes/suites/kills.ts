@@ -41,7 +41,7 @@ export function describeKills(
       expect(await outcomes(voices, tasks)).toEqual(
         Object.fromEntries(voices.map((voice) => [voice.name, ["complete", DONE, TRAIL]])),
       );
-    });
+    }, 120_000);
   });
 
   async function untilPaused({ taskUuid }: Subject): Promise<void> {

@@ -83,18 +83,23 @@ function workers(rows: number, speakerOf: (step: string) => Speaker, failed: num
   );
 }
 
-const batchShape = (strategy: string, parallelism: number, cases: readonly ShapeCase[]): Shape => ({
-  name: `batch_${strategy}_${parallelism}`,
-  steps: `  - name: analyze
+/** The four steps of a batch; `dependencies` of its analyzer. */
+const batchSteps = (strategy: string, parallelism: number, dependencies = "") => `  - name: analyze
     type: batchable
     handler: { callable: $analyze, initialization: { worker_template_name: process } }
+    dependencies: [${dependencies}]
   - name: process
     type: batch_worker
     handler: { callable: $process }
     dependencies: [analyze]
     batch_config:
       { batch_size: ${BATCH_SIZE}, parallelism: ${parallelism}, cursor_field: id, worker_template: process, failure_strategy: ${strategy} }
-  - { name: total, type: deferred_convergence, handler: { callable: $total }, dependencies: [process] }`,
+  - { name: total, type: deferred_convergence, handler: { callable: $total }, dependencies: [process] }
+`;
+
+const batchShape = (strategy: string, parallelism: number, cases: readonly ShapeCase[]): Shape => ({
+  name: `batch_${strategy}_${parallelism}`,
+  steps: batchSteps(strategy, parallelism),
   cases,
 });
 
@@ -208,7 +213,60 @@ const isRubyClass = ({ language, form }: Speaker) => language === "ruby" && form
 const emptyReason = ({ form }: Speaker) =>
   form === "class" ? "the file is empty" : "empty_dataset";
 
+const pick = (dependency: string) =>
+  `  - { name: pick, type: decision, handler: { callable: $choose, initialization: { choice: pick } }, dependencies: [${dependency}] }\n`;
+const approve = (name: string, dependency = "") =>
+  `  - { name: ${name}, handler: { callable: $approve }, dependencies: [${dependency}] }\n`;
+const approved = (name: string) => ({ [name]: completes({ by: name, amount: 1 }) });
+const picked = (...names: string[]) =>
+  completes({
+    decision_point_outcome:
+      names.length === 0 ? { type: "no_branches" } : { type: "create_steps", step_names: names },
+    ...(names.length === 0 ? { reason: "nothing chosen" } : {}),
+  });
+const fewRows = (speakerOf: (step: string) => Speaker) => ({
+  analyze: planned(speakerOf("analyze"), FEW_ROWS),
+  ...workers(FEW_ROWS, speakerOf),
+  total: counted(FEW_ROWS),
+});
+
+const BEHIND_DECISION: Shape = {
+  name: "batch_behind_decision",
+  steps: `${approve("start")}${pick("start")}${batchSteps("fail_fast", 2, "pick")}${approve("other", "pick")}${approve("last", "total")}`,
+  cases: [["analyze"], ["analyze", "other"], ["other"], []].map((names) => {
+    const hasBatch = names.includes("analyze");
+    return {
+      title: `chosen: ${names.join(", ") || "nothing"}`,
+      input: (files) => ({ amount: 1, pick: names, csv: files.fewRows, batch_size: BATCH_SIZE }),
+      state: "complete",
+      steps: (speakerOf) => ({
+        ...approved("start"),
+        pick: picked(...names),
+        ...(names.includes("other") ? approved("other") : {}),
+        ...(hasBatch ? { ...fewRows(speakerOf), ...approved("last") } : {}),
+      }),
+    };
+  }),
+};
+
+const BEFORE_DECISION: Shape = {
+  name: "batch_before_decision",
+  steps: `${batchSteps("fail_fast", 2)}${pick("total")}${approve("a", "pick")}${approve("b", "pick")}`,
+  cases: [["a"], ["a", "b"], []].map((names) => ({
+    title: `chosen after it: ${names.join(", ") || "nothing"}`,
+    input: (files) => ({ amount: 1, pick: names, csv: files.fewRows, batch_size: BATCH_SIZE }),
+    state: "complete",
+    steps: (speakerOf) => ({
+      ...fewRows(speakerOf),
+      pick: picked(...names),
+      ...Object.assign({}, ...names.map(approved)),
+    }),
+  })),
+};
+
 export const BATCHES: readonly Shape[] = [
+  BEHIND_DECISION,
+  BEFORE_DECISION,
   batchShape("continue_on_failure", 10, [everyRow, oneFails(false), oneRow, noRows]),
   batchShape("isolate", 10, [oneFails(true)]),
   batchShape("fail_fast", 10, [everyRow, firstFails]),
