@@ -22,7 +22,7 @@ export interface ShapeCase {
   readonly title: string;
   readonly input: (files: ShapeFiles) => Readonly<Record<string, unknown>>;
   readonly state: string;
-  /** Every step that the task has in the end, in the order of their creation. */
+  /** Every step that the task has in the end. */
   readonly steps: (speakerOf: (step: string) => Speaker) => Readonly<Record<string, StepEnd>>;
   /** The task's states, where they do not depend on who is faster. */
   readonly taskTrail?: readonly string[];

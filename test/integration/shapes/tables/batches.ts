@@ -213,6 +213,29 @@ const isRubyClass = ({ language, form }: Speaker) => language === "ruby" && form
 const emptyReason = ({ form }: Speaker) =>
   form === "class" ? "the file is empty" : "empty_dataset";
 
+/** Shares of 48 rows, stored after every 20. */
+const RESUMED: Shape = {
+  name: "batch_with_checkpoints",
+  steps: batchSteps("fail_fast", 10).replace(
+    "$process }",
+    "$tally }\n    retry: { max_attempts: 2, backoff: none }",
+  ),
+  cases: [null, 0, 1].map((chunk) => ({
+    title: chunk === null ? "no failure" : `a failure after ${chunk} chunks of the second share`,
+    input: (files) => ({
+      ...{ csv: files.fewRows, batch_size: BATCH_SIZE, every: 20 },
+      ...(chunk === null ? {} : { fail_at: BATCH_SIZE + chunk * 20 }),
+    }),
+    state: "complete",
+    steps: (speakerOf) => {
+      const second = workerName(speakerOf("analyze"), 1);
+      const all = fewRows(speakerOf) as Record<string, StepEnd>;
+      const attempts = chunk === null ? 1 : 2;
+      return { ...all, [second]: completes(all[second]?.result, attempts) };
+    },
+  })),
+};
+
 const pick = (dependency: string) =>
   `  - { name: pick, type: decision, handler: { callable: $choose, initialization: { choice: pick } }, dependencies: [${dependency}] }\n`;
 const approve = (name: string, dependency = "") =>
@@ -267,6 +290,7 @@ const BEFORE_DECISION: Shape = {
 export const BATCHES: readonly Shape[] = [
   BEHIND_DECISION,
   BEFORE_DECISION,
+  RESUMED,
   batchShape("continue_on_failure", 10, [everyRow, oneFails(false), oneRow, noRows]),
   batchShape("isolate", 10, [oneFails(true)]),
   batchShape("fail_fast", 10, [everyRow, firstFails]),

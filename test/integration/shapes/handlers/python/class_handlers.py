@@ -104,6 +104,24 @@ class Process(StepHandler, Batchable):
         return self.success({"ids": [int(row["id"]) for row in rows], "amount": amount})
 
 
+class Tally(Batchable, StepHandler):
+    handler_name = "python.class.tally"
+
+    def call(self, context):
+        share = self.get_batch_context(context)
+        start = share.checkpoint_cursor if share.has_checkpoint() else share.start_cursor
+        if start == context.get_input("fail_at") and not context.is_retry():
+            raise RetryableError(f"interrupted at row {start}")
+        done = share.accumulated_results or {"ids": [], "amount": 0}
+        end = min(start + context.get_input("every"), share.end_cursor)
+        for row in read_rows(context.get_input("csv"))[start:end]:
+            done["ids"].append(int(row["id"]))
+            done["amount"] += int(row["amount"])
+        if end < share.end_cursor:
+            return self.checkpoint_yield(end, len(done["ids"]), done)
+        return self.success(done)
+
+
 class Total(StepHandler, Batchable):
     handler_name = "python.class.total"
 

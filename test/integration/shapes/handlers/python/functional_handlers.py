@@ -88,6 +88,25 @@ def process(csv, fail_at, hold, batch_context, context):
     return {"ids": [int(row["id"]) for row in rows], "amount": sum(int(row["amount"]) for row in rows)}
 
 
+@batch_worker("python.functional.tally")
+@inputs("csv", "every", "fail_at")
+def tally(csv, every, fail_at, batch_context, context):
+    start = batch_context.checkpoint_cursor or batch_context.start_cursor
+    if start == fail_at and context.retry_count == 0:
+        raise RetryableError(f"interrupted at row {start}")
+    done = batch_context.accumulated_results or {"ids": [], "amount": 0}
+    end = min(start + every, batch_context.end_cursor)
+    rows = read_rows(csv)[start:end]
+    done = {
+        "ids": done["ids"] + [int(row["id"]) for row in rows],
+        "amount": done["amount"] + sum(int(row["amount"]) for row in rows),
+    }
+    if end == batch_context.end_cursor:
+        return done
+    progress = {"cursor": end, "items_processed": len(done["ids"]), "accumulated_results": done}
+    return StepHandlerResult.success(progress, {"checkpoint_yield": True})
+
+
 @step_handler("python.functional.total")
 def total(context):
     parts = context.get_all_dependency_results("process_")

@@ -76,6 +76,22 @@ module Shapes
     end
   end
 
+  class TallyHandler < TaskerCore::StepHandler::Batchable
+    def call(context)
+      share = get_batch_context(context)
+      start = share.has_checkpoint? ? share.checkpoint_cursor : share.start_cursor
+      raise TaskerCore::Errors::RetryableError, "interrupted at row #{start}" if start == context.get_input("fail_at") && !context.is_retry?
+
+      done = share.accumulated_results || {"ids" => [], "amount" => 0}
+      finish = [start + context.get_input("every"), share.end_cursor].min
+      rows = CSV.read(context.get_input("csv"), headers: true)[start...finish]
+      done = {"ids" => done["ids"] + rows.map { |row| row["id"].to_i }, "amount" => done["amount"] + rows.sum { |row| row["amount"].to_i }}
+      return success(result: done) if finish == share.end_cursor
+
+      checkpoint_yield(cursor: finish, items_processed: done["ids"].size, accumulated_results: done)
+    end
+  end
+
   class TotalHandler < TaskerCore::StepHandler::Batchable
     def call(context)
       scenario = detect_aggregation_scenario(context.dependency_results, "analyze", "process_")

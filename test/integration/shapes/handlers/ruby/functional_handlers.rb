@@ -57,6 +57,19 @@ ProcessHandler = batch_worker("ruby.functional.process", inputs: %i[csv fail_at 
   {ids: rows.map { |row| row["id"].to_i }, amount: rows.sum { |row| row["amount"].to_i }}
 end
 
+TallyHandler = batch_worker("ruby.functional.tally", inputs: %i[csv every fail_at]) do |csv:, every:, fail_at:, batch_context:, context:|
+  start = batch_context.checkpoint_cursor || batch_context.start_cursor
+  raise TaskerCore::Errors::RetryableError, "interrupted at row #{start}" if start == fail_at && !context.is_retry?
+
+  done = batch_context.accumulated_results || {ids: [], amount: 0}
+  finish = [start + every, batch_context.end_cursor].min
+  rows = CSV.read(csv, headers: true)[start...finish]
+  done = {ids: done[:ids] + rows.map { |row| row["id"].to_i }, amount: done[:amount] + rows.sum { |row| row["amount"].to_i }}
+  next done if finish == batch_context.end_cursor
+
+  TaskerCore::Types::StepHandlerCallResult.checkpoint_yield(cursor: finish, items_processed: done[:ids].size, accumulated_results: done)
+end
+
 TotalHandler = step_handler("ruby.functional.total") do |context:|
   results = context.dependency_results
   parts = results.keys.select { |name| name.start_with?("process_") }.map { |name| results.get_results(name) }

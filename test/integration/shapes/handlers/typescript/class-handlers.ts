@@ -12,7 +12,7 @@ import {
   StepHandler,
   type StepHandlerResult,
 } from "@tasker-core/sdk";
-import { addUp, readRows } from "./csv.js";
+import { addUp, type Tally as Counted, counting, readRows } from "./csv.js";
 import { untilTold } from "./until-told.js";
 
 interface Value {
@@ -111,6 +111,24 @@ export class Process extends BatchableStepHandler {
       ids: rows.map(({ id }) => id),
       amount: rows.reduce((sum, { amount }) => sum + amount, 0),
     });
+  }
+}
+
+export class Tally extends BatchableStepHandler {
+  static override handlerName = "typescript.class.tally";
+  async call(context: StepContext): Promise<StepHandlerResult> {
+    const share = this.getBatchContext(context);
+    if (share === null) return this.failure("not a batch worker");
+    const start = share.hasCheckpoint() ? Number(share.checkpointCursor) : share.startCursor;
+    if (start === context.getInput("fail_at") && !context.isRetry()) {
+      throw new RetryableError(`interrupted at row ${start}`);
+    }
+    const before = (share.accumulatedResults ?? { ids: [], amount: 0 }) as unknown as Counted;
+    const end = Math.min(start + context.getInputOr("every", 1), share.endCursor);
+    const rows = await readRows(context.getInputOr("csv", ""));
+    const done = counting(before, rows.slice(start, end));
+    if (end === share.endCursor) return this.success({ ...done });
+    return this.checkpointYield(end, done.ids.length, { ...done });
   }
 }
 

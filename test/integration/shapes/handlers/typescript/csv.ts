@@ -19,3 +19,15 @@ export function addUp(parts: readonly { ids?: number[]; amount?: number }[]) {
     amount: parts.reduce((sum, { amount = 0 }) => sum + amount, 0),
   };
 }
+
+export interface Tally {
+  readonly ids: readonly number[];
+  readonly amount: number;
+}
+
+export function counting(before: Tally, rows: readonly Row[]): Tally {
+  return {
+    ids: [...before.ids, ...rows.map(({ id }) => id)],
+    amount: rows.reduce((sum, { amount }) => sum + amount, before.amount),
+  };
+}

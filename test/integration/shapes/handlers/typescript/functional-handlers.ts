@@ -12,7 +12,7 @@ import {
   RetryableError,
   StepHandlerResult,
 } from "@tasker-core/sdk";
-import { addUp, readRows } from "./csv.js";
+import { addUp, counting, readRows, type Tally } from "./csv.js";
 import { untilTold } from "./until-told.js";
 
 export const seed = defineHandler(
@@ -89,6 +89,26 @@ export const processRows = defineBatchWorker(
       ids: rows.map(({ id }) => id),
       amount: rows.reduce((sum, { amount }) => sum + amount, 0),
     };
+  },
+);
+
+export const tally = defineBatchWorker(
+  "typescript.functional.tally",
+  { inputs: { csv: "csv", every: "every", failAt: "fail_at" } },
+  async ({ csv, every, failAt, batchContext, context }) => {
+    if (batchContext === null) throw new PermanentError("not a batch worker");
+    const start = Number(batchContext.checkpointCursor ?? batchContext.startCursor);
+    if (start === failAt && !context.isRetry()) {
+      throw new RetryableError(`interrupted at row ${start}`);
+    }
+    const before = (batchContext.accumulatedResults ?? { ids: [], amount: 0 }) as unknown as Tally;
+    const end = Math.min(start + Number(every), batchContext.endCursor);
+    const done = counting(before, (await readRows(String(csv))).slice(start, end));
+    if (end === batchContext.endCursor) return done;
+    return StepHandlerResult.success(
+      { cursor: end, items_processed: done.ids.length, accumulated_results: done },
+      { checkpoint_yield: true },
+    );
   },
 );
 
