@@ -71,7 +71,14 @@ export async function startSplit({
   const project = await createCliProject(() => databaseUrl);
   const files = templates.map((text, i) => [`config/tasks/${i}.yaml`, text] as const);
   await project.write({ "tasker.toml": WORKER_TOML, ...Object.fromEntries(files) });
-  let worker = await startWorker(project);
+  const stopFront = async () => {
+    await front.engine.stop();
+    await project.remove();
+  };
+  let worker = await startWorker(project).catch(async (error: unknown) => {
+    await stopFront();
+    throw error;
+  });
   return {
     front,
     killHandlerProcesses: async () => {
@@ -85,8 +92,7 @@ export async function startSplit({
     stop: async () => {
       worker.child.kill("SIGTERM");
       const { code, stderr } = await worker.result;
-      await front.engine.stop();
-      await project.remove();
+      await stopFront();
       if (code !== 0) throw new Error(`the worker ended with ${code}: ${stderr}`);
     },
   };
@@ -110,8 +116,8 @@ async function startWorker(project: CliProject): Promise<CliProcess> {
     ...["worker", "--json", "--config", "tasker.toml", "--handlers", HANDLERS],
   ]);
   await waitFor(() => worker.stdout().includes('"ready"') || worker.child.exitCode !== null, {
-    timeoutMs: 30_000,
-    describe: () => `the worker to start: ${worker.stderr()}`,
+    timeoutMs: 60_000,
+    describe: () => `the worker to start: ${worker.stdout()}${worker.stderr()}`,
   });
   if (worker.child.exitCode !== null) throw new Error(`the worker ended: ${worker.stderr()}`);
   return worker;

@@ -67,7 +67,7 @@ export function describeShapes(
       run.catch(() => undefined); // the test that waits for it tells
       runs.set(runName(each), run);
     }
-  }, 90_000);
+  }, 120_000);
   afterAll(async () => {
     await Promise.allSettled(runs.values());
     await assertIntegrity(database.pool);
