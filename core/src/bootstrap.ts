@@ -1,11 +1,13 @@
 import type { CollectedEvents, HandlerRegistry } from "@tasker-core/sdk/host";
-import { ActorSystem } from "./actors/runtime/actor-system.js";
+import { ActorSystem, type PartStatus } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Config } from "./config/index.js";
 import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
+import { channelsOf, EngineMetrics, type MeasuredParts } from "./engine-metrics.js";
 import {
   consumerSettings,
+  deployment,
   maintenanceSettings,
   queueLimits,
   workerSettings,
@@ -32,9 +34,14 @@ import { stepsOfTask } from "./lifecycle/task-queries.js";
 import { newTask, type TaskRequest } from "./lifecycle/task-request.js";
 import { TaskWatcher } from "./lifecycle/task-watcher.js";
 import { TemplateRegistry } from "./lifecycle/template-registry.js";
-import { DomainEventConsumer, type MessagingProvider, PgmqProvider } from "./messaging/index.js";
+import {
+  DomainEventConsumer,
+  type MessagingProvider,
+  PgmqProvider,
+  type QueueMetrics,
+} from "./messaging/index.js";
 import { compileTemplate, type TaskTemplate } from "./model/index.js";
-import type { Logger } from "./observability/index.js";
+import { ChannelMonitor, type Logger, type Metrics } from "./observability/index.js";
 import { templateOptions } from "./templates/index.js";
 import { attachEvents } from "./worker/attach-events.js";
 import { CodeTemplates } from "./worker/code-templates.js";
@@ -84,6 +91,9 @@ export class Engine {
   readonly publisher: EventPublisher;
   /** Queues beside the engine's hot path: durable domain events, and what users send themselves. */
   readonly messaging: MessagingProvider;
+  /** Sizes of every bounded channel of this process. */
+  readonly channels: ChannelMonitor;
+  readonly #metrics = new EngineMetrics();
   readonly #options: EngineOptions;
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
@@ -141,9 +151,25 @@ export class Engine {
       relay: (language, desk) =>
         new EventRelay(language, desk, { lifecycle: this.events, domain: this.domainEvents }),
       settings: workerSettings(config),
+      meter: this.#metrics,
       mode: this.#role === "all" ? "fused" : "split",
       logger,
     });
+    const parts: Omit<MeasuredParts, "channels"> = {
+      worker: this.worker,
+      pool: this.pool,
+      publisher: this.publisher,
+      buses: { lifecycle: this.events, domain: this.domainEvents },
+      requests: () => this.#requests,
+    };
+    const { overflow_policy } = config.common.mpsc_channels;
+    this.channels = new ChannelMonitor({
+      channels: () => channelsOf(parts),
+      warnAt: overflow_policy.log_warning_threshold,
+      intervalMs: overflow_policy.metrics.saturation_check_interval_seconds * 1000,
+      logger,
+    });
+    this.#metrics.observe({ ...parts, channels: () => this.channels.status() });
     this.#operator = new OperatorActions({
       pool: this.pool,
       plans: planLimits(config),
@@ -164,7 +190,7 @@ export class Engine {
         domain: this.domainEvents,
         logger,
       });
-      this.#parts.register(this.worker);
+      this.#parts.register(this.channels, this.worker);
       if (this.#role === "server") this.#parts.register(this.#orchestrator());
       if (this.#role !== "worker") this.#parts.register(this.#maintenance());
       await this.#parts.start();
@@ -187,6 +213,22 @@ export class Engine {
     for (const callable of this.worker.unservedCallables()) {
       logger.warn({ callable }, `no handler of this worker answers to ${callable}`);
     }
+  }
+
+  /** Prometheus metrics of this host: `await engine.metrics.render()`. */
+  get metrics(): Pick<Metrics, "render" | "contentType"> {
+    return this.#metrics.metrics;
+  }
+
+  /** The parts of this host in the order of starting, and what they have done. */
+  status(): PartStatus[] {
+    return this.#parts.status();
+  }
+
+  /** Depths and ages of every queue of the database: one query per queue. */
+  async queueMetrics(): Promise<QueueMetrics[]> {
+    const queues = await this.messaging.listQueues();
+    return await Promise.all(queues.map((queue) => this.messaging.metrics(queue)));
   }
 
   /** Registers a template, or a new revision of it; tasks created from now on use it. */
@@ -337,13 +379,17 @@ export class Engine {
       url: this.#options.databaseUrl,
       pool: this.pool,
       namespaceIds: () => [...this.templates.namespaces().keys()],
-      settings: workerSettings(this.#options.config),
+      settings: {
+        ...workerSettings(this.#options.config),
+        ...deployment(this.#options.config, "orchestration"),
+      },
       logger: this.#options.logger,
       onTaskRested: ({ taskId, state }) => this.#rested(taskId, state),
     });
   }
 
   #rested(taskId: bigint, state: string): void {
+    this.#metrics.taskRested(taskId, state);
     this.#watcher.rested(taskId, state);
     this.events.taskRested(taskId, state);
   }
@@ -378,7 +424,10 @@ export class Engine {
       workerId: worker.workerId,
       leaseMs: this.#options.config.lease.lease_seconds * 1000,
       accept: (outcome, done) => worker.pump.accept(outcome, done),
-      onCreated: (creation) => this.events.taskCreated(() => createdTask(creation)),
+      onCreated: (creation, taskId) => {
+        this.#metrics.taskCreated(taskId);
+        this.events.taskCreated(() => createdTask(creation));
+      },
     });
   }
 }

@@ -51,11 +51,10 @@ export function maintenanceSettings(config: Config): MaintenanceSettings {
 
 export function workerSettings(config: Config): WorkerSettings {
   const { handler_dispatch, ffi_dispatch } = config.worker.mpsc_channels;
-  const mode = config.worker.event_systems.worker.deployment_mode;
   const { timing } = config.orchestration.event_systems.task_readiness;
   return {
     batchSize: config.pump.batch_size,
-    pollIntervalMs: config.pump.poll_interval_ms,
+    ...deployment(config, "worker"),
     idleAfterMs: config.pump.idle_after_ms,
     timerLimit: config.pump.batch_size,
     // Twice per lease: what waits for a retry is not found later than what a dead host was running.
@@ -74,7 +73,6 @@ export function workerSettings(config: Config): WorkerSettings {
     cacheBytes: config.pump.cache_bytes,
     drainTimeoutMs: config.orchestration.shutdown_timeout_ms,
     eventDrainMs: config.worker.mpsc_channels.domain_events.shutdown_drain_timeout_ms,
-    isListening: mode !== "PollingOnly",
     routes: config.worker.routes,
     enforceResultSchemas: config.compatibility.profile === "default",
     plans: planLimits(config),
@@ -89,5 +87,26 @@ export function consumerSettings(config: Config): ConsumerSettings {
     maxDeliveries: max_retries + 1,
     retryFirstMs: backoff.initial_delay_ms,
     retryMaxMs: backoff.max_delay_ms,
+  };
+}
+
+/**
+ * How a host finds out that there is work. `PollingOnly` opens no LISTEN connection. `EventDrivenOnly` does not look every
+ * `pump.poll_interval_ms`, but only with its health check: a lost notification must delay a task, not lose it.
+ */
+export function deployment(
+  config: Config,
+  system: "worker" | "orchestration",
+): { readonly isListening: boolean; readonly pollIntervalMs: number } {
+  const { deployment_mode: mode, timing } =
+    system === "worker"
+      ? config.worker.event_systems.worker
+      : config.orchestration.event_systems.orchestration;
+  return {
+    isListening: mode !== "PollingOnly",
+    pollIntervalMs:
+      mode === "EventDrivenOnly"
+        ? timing.health_check_interval_seconds * 1000
+        : config.pump.poll_interval_ms,
   };
 }

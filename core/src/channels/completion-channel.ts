@@ -1,5 +1,6 @@
 import { StateError } from "../errors/index.js";
 import { createDeferred, type Deferred } from "../lib/deferred.js";
+import { HighWater } from "../lib/high-water.js";
 import { Listeners } from "../lib/listeners.js";
 import type { CompletionSink, StepCompletion } from "./types.js";
 
@@ -14,6 +15,7 @@ interface WaitingPut {
  */
 export class CompletionChannel implements CompletionSink {
   readonly capacity: number;
+  readonly highWater = new HighWater();
   #ready: StepCompletion[] = [];
   #waiting: WaitingPut[] = [];
   #isClosed = false;
@@ -38,11 +40,13 @@ export class CompletionChannel implements CompletionSink {
     if (this.#isClosed) return Promise.reject(closedError(completion));
     if (this.#ready.length < this.capacity && this.#waiting.length === 0) {
       this.#ready.push(completion);
+      this.highWater.record(this.#ready.length);
       this.#arrivals.notify();
       return Promise.resolve();
     }
     const admitted = createDeferred<void>();
     this.#waiting.push({ completion, admitted });
+    this.highWater.record(this.#ready.length + this.#waiting.length);
     return admitted.promise;
   }
 

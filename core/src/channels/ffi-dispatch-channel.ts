@@ -1,6 +1,7 @@
 import { StateError } from "../errors/index.js";
 import type { Clock } from "../lib/clock.js";
 import { createDeferred, type Deferred } from "../lib/deferred.js";
+import { HighWater } from "../lib/high-water.js";
 import { Listeners } from "../lib/listeners.js";
 import {
   DeliveryQueue,
@@ -47,6 +48,7 @@ interface Waiter {
  */
 export class FfiDispatchChannel {
   readonly pool: string;
+  readonly highWater = new HighWater();
   readonly #capacity: () => number;
   readonly #completions: CompletionSink;
   readonly #clock: Clock;
@@ -327,6 +329,7 @@ export class FfiDispatchChannel {
       deadlineMs: this.#deadlineFrom(nowMs, delivery),
     };
     this.#pending.set(delivery.deliveryId, entry);
+    this.highWater.record(this.#pending.size);
     this.#queueOf(delivery).add(entry);
     this.#serveWaiters();
     if (entry.state === "queued") this.#arrivals.notify();

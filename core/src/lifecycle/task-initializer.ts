@@ -36,7 +36,7 @@ export interface TaskInitializerDeps {
   /** Takes the first steps that came back leased; calls `done` when they are in their channels. */
   readonly accept: (outcome: TickOutcome, done: () => void) => void;
   /** Called after the commit, before the first steps are handed on. */
-  readonly onCreated: (creation: TaskCreation) => void;
+  readonly onCreated: (creation: TaskCreation, taskId: bigint) => void;
 }
 
 /** Creates tasks, a batch in one commit. Their first steps come back leased as far as there is room. */
@@ -61,9 +61,9 @@ export class TaskInitializer {
       return;
     }
     this.#remember(creations, outcome);
-    for (const { position } of outcome.created) {
+    for (const { position, taskId } of outcome.created) {
       const creation = creations[position];
-      if (creation !== undefined) this.#deps.onCreated(creation);
+      if (creation !== undefined) this.#deps.onCreated(creation, taskId);
     }
     accept(outcome, () => pools.giveBack(routes));
     for (const { position, taskId } of outcome.created) {
@@ -112,7 +112,7 @@ export class TaskInitializer {
       if (creation === undefined) continue;
       // Its own twin: the call was repeated after a lost reply, and the first had been committed.
       if (taskUuid === creation.task.taskUuid) {
-        this.#deps.onCreated(creation);
+        this.#deps.onCreated(creation, taskId);
         creation.reply.resolve({ taskId, taskUuid });
       } else creation.reply.reject(duplicateError(creation, taskUuid));
     }

@@ -1,4 +1,10 @@
 export {
+  ChannelMonitor,
+  type ChannelMonitorOptions,
+  type ChannelStatus,
+  type MonitoredChannel,
+} from "./channel-monitor.js";
+export {
   createLogger,
   isLogLevel,
   LOG_LEVELS,
@@ -9,3 +15,4 @@ export {
   type LogMethod,
   silentLogger,
 } from "./logger.js";
+export { Metrics, type Sample } from "./metrics.js";

@@ -16,6 +16,7 @@ import type { PoolSet } from "./pool-set.js";
 import type { ResultPlanner } from "./result-planner.js";
 import { reportOf } from "./step-report.js";
 import type { TaskCache } from "./task-cache.js";
+import type { WorkerMeter } from "./worker-meter.js";
 
 export interface ResultWriterDeps {
   readonly link: PumpLink;
@@ -26,6 +27,7 @@ export interface ResultWriterDeps {
   readonly planner: ResultPlanner;
   readonly publisher: EventPublisher;
   readonly lifecycle: LifecycleBus;
+  readonly meter: WorkerMeter;
   readonly logger: Logger;
   /** Sends reports to the database in one call. The caller owns room, timers, and what the call brings back. */
   readonly commit: (reports: readonly StepReport[]) => Promise<Committed>;
@@ -80,6 +82,7 @@ export class ResultWriter {
     const { pools, registry } = this.#deps;
     if (outcome.outcome !== "lost") {
       pools.observe(delivery.pool, outcome.executionMs);
+      this.#deps.meter.handlerEnded(delivery.pool, outcome.outcome, outcome.executionMs);
       return this.#entryWith(completion, outcome);
     }
     const step = registry.get(delivery.templateId)?.steps[delivery.templateOrdinal];

@@ -9,7 +9,7 @@ import {
   tick,
   wakeIdleWorkers,
 } from "../db/functions/index.js";
-import type { PumpLink } from "../db/index.js";
+import type { PumpLink, Queryable } from "../db/index.js";
 import { Listeners } from "../lib/listeners.js";
 import { WakeSignal } from "../lib/wake-signal.js";
 import type { LifecycleBus } from "../lifecycle/events/index.js";
@@ -23,6 +23,7 @@ import type { PoolSet } from "./pool-set.js";
 import type { ResultPlanner } from "./result-planner.js";
 import { type Committed, ResultWriter } from "./result-writer.js";
 import type { TaskCache } from "./task-cache.js";
+import type { WorkerMeter } from "./worker-meter.js";
 import { type Ended, type Yielded, YieldWriter } from "./yield-writer.js";
 
 export interface PumpSettings {
@@ -61,6 +62,7 @@ export interface PumpDeps {
   readonly publisher: EventPublisher;
   readonly lifecycle: LifecycleBus;
   readonly workerId: number;
+  readonly meter: WorkerMeter;
   readonly settings: PumpSettings;
   readonly logger: Logger;
 }
@@ -234,21 +236,21 @@ export class StepPump {
   }
 
   async #submit(reports: readonly StepReport[]): Promise<Committed> {
-    const { link, workerId } = this.#deps;
+    const { workerId } = this.#deps;
     this.#ticks += 1;
-    const outcome = await link.call((db) => submitStepResults(db, workerId, reports));
+    const outcome = await this.#timed("submit", (db) => submitStepResults(db, workerId, reports));
     return { outcome, handOut: () => void this.#wakeOthers([ORCHESTRATION]) };
   }
 
   /** One commit: results in, what they made ready out, due retries woken. */
   async #tick(reports: readonly StepReport[], isTimerDue: boolean): Promise<Committed> {
-    const { link, pools, workerId, settings } = this.#deps;
+    const { pools, workerId, settings } = this.#deps;
     // Each result gives a slot back and may make several steps ready; a quarter of the room is kept for a scan.
     const wanted = this.#isTakingWork ? reports.length * 2 + 16 : 0;
     const routes = pools.reserve(wanted, this.#isScanWanted ? 0.75 : 1);
     this.#ticks += 1;
     try {
-      const outcome = await link.call((db) =>
+      const outcome = await this.#timed("tick", (db) =>
         tick(db, {
           workerId,
           reports,
@@ -267,7 +269,7 @@ export class StepPump {
 
   /** True when it brought something. */
   async #scan(): Promise<boolean> {
-    const { link, pools, workerId, settings } = this.#deps;
+    const { pools, workerId, settings } = this.#deps;
     const namespaceIds = this.#namespaceIds();
     this.#isScanWanted = false;
     if (namespaceIds.length === 0) return false;
@@ -275,7 +277,7 @@ export class StepPump {
     const limit = Math.max(1, Math.min(settings.batchSize, sum(routes.free)));
     this.#scans += 1;
     try {
-      const outcome = await link.call((db) =>
+      const outcome = await this.#timed("scan", (db) =>
         claimSteps(db, {
           workerId,
           namespaceIds,
@@ -296,6 +298,18 @@ export class StepPump {
     } catch (error) {
       pools.giveBack(routes);
       throw error;
+    }
+  }
+
+  async #timed<T>(
+    call: Parameters<WorkerMeter["databaseCall"]>[0],
+    work: (db: Queryable) => Promise<T>,
+  ): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      return await this.#deps.link.call(work);
+    } finally {
+      this.#deps.meter.databaseCall(call, performance.now() - startedAt);
     }
   }
 

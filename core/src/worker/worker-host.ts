@@ -33,6 +33,7 @@ import { ResultPlanner } from "./result-planner.js";
 import { Lineages } from "./step-lineage.js";
 import { type PumpMode, type PumpSettings, StepPump } from "./step-pump.js";
 import { TaskCache } from "./task-cache.js";
+import type { WorkerMeter } from "./worker-meter.js";
 
 export interface WorkerSettings extends PumpSettings {
   readonly hasLeaseGuard: boolean;
@@ -91,6 +92,7 @@ export interface WorkerHostOptions {
   /** Carries events to the handler processes behind a desk. */
   readonly relay: (language: string, desk: EventDesk) => EventRelay;
   readonly settings: WorkerSettings;
+  readonly meter: WorkerMeter;
   /** `split` needs an orchestrator on the same database. */
   readonly mode: PumpMode;
   readonly logger: Logger;
@@ -177,6 +179,12 @@ export class WorkerHost {
     return this.#workerId;
   }
 
+  /** How full the channel is that answers wait in. */
+  get completionChannel(): Pick<CompletionChannel, "capacity" | "highWater"> & { size: number } {
+    const { capacity, highWater, size, waitingCount } = this.#completions;
+    return { capacity, highWater, size: size + waitingCount };
+  }
+
   get isRunning(): boolean {
     return this.#pump !== undefined;
   }
@@ -236,6 +244,7 @@ export class WorkerHost {
       publisher: this.#options.publisher,
       lifecycle: this.#options.lifecycle,
       mode: this.#options.mode,
+      meter: this.#options.meter,
       workerId: this.#workerId,
       settings,
       logger,

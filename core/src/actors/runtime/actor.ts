@@ -8,6 +8,13 @@ export interface ActorOptions {
   readonly logger: Logger;
 }
 
+export interface ActorCounts {
+  /** Messages whose batch was worked off. */
+  readonly processed: number;
+  /** Batches that failed. */
+  readonly errors: number;
+}
+
 /**
  * A bounded mailbox and a `receive` that gets one batch at a time: whatever arrived while the last batch was worked on.
  * The work itself belongs to a lifecycle service. A throw is reported and counted, and the actor goes on.
@@ -17,6 +24,7 @@ export abstract class Actor<Message> {
   readonly #options: ActorOptions;
   readonly #mailbox: Mailbox<Message>;
   #running: Promise<void> | undefined;
+  #processed = 0;
   #failures = 0;
 
   constructor(options: ActorOptions) {
@@ -34,16 +42,13 @@ export abstract class Actor<Message> {
     return this.#options.logger;
   }
 
-  get metrics(): {
-    readonly queued: number;
-    readonly saturation: number;
-    readonly failures: number;
-  } {
-    return {
-      queued: this.#mailbox.size,
-      saturation: this.#mailbox.saturation,
-      failures: this.#failures,
-    };
+  /** For whoever watches how full it is. */
+  get mailbox(): Pick<Mailbox<Message>, "capacity" | "load" | "highWater"> {
+    return this.#mailbox;
+  }
+
+  get counts(): ActorCounts {
+    return { processed: this.#processed, errors: this.#failures };
   }
 
   /** Resolves when the message is in the mailbox; waits while that is full. */
@@ -69,6 +74,7 @@ export abstract class Actor<Message> {
       if (batch.length === 0) return;
       try {
         await this.receive(batch);
+        this.#processed += batch.length;
       } catch (error) {
         this.#failures += 1;
         this.logger.error(

@@ -1,8 +1,10 @@
 import { createDeferred, type Deferred } from "../../lib/deferred.js";
+import { HighWater } from "../../lib/high-water.js";
 
 /** A bounded queue of messages. `put` waits when it is full; nothing is dropped. */
 export class Mailbox<Message> {
   readonly capacity: number;
+  readonly highWater = new HighWater();
   #messages: Message[] = [];
   #senders: { message: Message; admitted: Deferred<void> }[] = [];
   #receiver: Deferred<void> | undefined;
@@ -20,9 +22,9 @@ export class Mailbox<Message> {
     return this.#isClosed;
   }
 
-  /** Share of the capacity in use, 0..1 or above while senders wait. */
-  get saturation(): number {
-    return (this.#messages.length + this.#senders.length) / this.capacity;
+  /** Messages inside, and senders that wait for room. */
+  get load(): number {
+    return this.#messages.length + this.#senders.length;
   }
 
   /** Resolves when the message is in the mailbox. Rejects once the mailbox is closed. */
@@ -30,11 +32,13 @@ export class Mailbox<Message> {
     if (this.#isClosed) return Promise.reject(new Error("the mailbox is closed"));
     if (this.#messages.length < this.capacity) {
       this.#messages.push(message);
+      this.highWater.record(this.#messages.length);
       this.#receiver?.resolve();
       return Promise.resolve();
     }
     const admitted = createDeferred<void>();
     this.#senders.push({ message, admitted });
+    this.highWater.record(this.#messages.length + this.#senders.length);
     return admitted.promise;
   }
 

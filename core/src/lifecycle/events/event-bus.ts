@@ -87,6 +87,11 @@ export class EventBus<Event> {
     };
   }
 
+  /** One per subscriber: how much waits for it. */
+  queues(): Pick<SubscriberQueue<Event>, "name" | "size" | "limits" | "highWater">[] {
+    return Array.from(this.#subscriptions, ({ queue }) => queue);
+  }
+
   /** Whether anybody gets events at all: asked on the hot path. */
   get isIdle(): boolean {
     return this.#subscriptions.size === 0;

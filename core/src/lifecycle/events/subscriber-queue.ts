@@ -1,4 +1,5 @@
 import { messageOf } from "../../errors/index.js";
+import { HighWater } from "../../lib/high-water.js";
 import type { Logger } from "../../observability/index.js";
 
 /** What happens to events that a subscriber has no room for. */
@@ -37,6 +38,7 @@ const EVENTS_PER_TURN = 64;
  */
 export class SubscriberQueue<Event> {
   readonly #deps: SubscriberQueueDeps<Event>;
+  readonly highWater = new HighWater();
   readonly #waiting: Event[] = [];
   #draining: Promise<void> | null = null;
   #isClosed = false;
@@ -56,7 +58,20 @@ export class SubscriberQueue<Event> {
       this.#waiting.shift();
     }
     this.#waiting.push(event);
+    this.highWater.record(this.#waiting.length);
     this.#draining ??= this.#drain();
+  }
+
+  get name(): string {
+    return this.#deps.name;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  get limits(): QueueLimits {
+    return this.#deps.limits;
   }
 
   /** Resolves when nothing waits any more. */
