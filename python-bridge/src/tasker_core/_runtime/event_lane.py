@@ -30,7 +30,7 @@ class EventLane:
         self._feed = feed
         self._post = post
         self._on_idle = on_idle
-        self._work: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._seq = 0
         self._reported = 0
         self._failed = {"lifecycle": 0, "domain": 0}
@@ -57,9 +57,15 @@ class EventLane:
                 self._thread.start()
         self._work.put(work)
 
+    def close(self) -> None:
+        """End the thread behind what waits. What is submitted later is not run."""
+        self._work.put(None)
+
     def _run(self) -> None:
         while True:
             work = self._work.get()
+            if work is None:
+                return
             try:
                 work()
             except BaseException as error:

@@ -309,7 +309,10 @@ class Session(ABC):
 
     def _wind_up(self, patience_seconds: float) -> bool:
         """Cancel everything and wait for what runs. True when nothing runs any more."""
-        self._feed.on_change = None
+        # A session that replaces this one may have taken the place already.
+        if self._feed.on_change == self._subscribe_soon:
+            self._feed.on_change = None
+        self._events.close()
         for delivery in self._take_back():
             # Never started: the host gives it to another process.
             self._in_flight.pop(delivery.id, None)

@@ -5,7 +5,7 @@ module TaskerCore
     # Loads handler files and registers the handlers they define.
     class HandlerLoader
       # Used when a folder has any such file; otherwise every Ruby file in it is loaded.
-      PATTERNS = ['examples/**/*_handler.rb', 'dsl_examples/**/*.rb', 'examples/**/*_subscriber.rb'].freeze
+      PATTERNS = ['examples/**/*_handler.rb', 'dsl_examples/**/*.rb', 'examples/**/*_subscriber.rb', 'examples/**/*_publisher.rb'].freeze
 
       LIBRARY = File.expand_path('../..', __dir__)
       private_constant :LIBRARY

@@ -5,8 +5,8 @@ module TaskerCore
     module Runtime
       # Hands the host's events to the subscribers of this process, one after the other.
       #
-      # Its thread sleeps until there is something, and ends with the process: a subscriber that hangs holds up nothing
-      # else. The host sends at most 64 events ahead of what it was told is done, which bounds the queue.
+      # Its thread sleeps until there is something, and ends with {#stop}, behind what waits, or with the process: a
+      # subscriber that hangs holds up nothing else. The host sends at most 64 events ahead of what it was told is done, which bounds the queue.
       class EventLane
         REPORT_EVERY = 16
         WAITING_EVENTS = 256
@@ -25,7 +25,8 @@ module TaskerCore
 
         # From now on the host hears of what subscribes later.
         def start
-          @feed.on_change = -> { submit { @outbox.put(Protocol::Frame.encode({'type' => 'subscribe', **@feed.interest})) } }
+          @on_change = -> { submit { @outbox.put(Protocol::Frame.encode({'type' => 'subscribe', **@feed.interest})) } }
+          @feed.on_change = @on_change
           @thread = Thread.new { run }
           @thread.name = 'tasker-events'
         end
@@ -39,10 +40,14 @@ module TaskerCore
           nil
         end
 
-        # Runs something behind the events that came before it.
+        # Runs something behind the events that came before it; nothing once stopped.
         def submit(&work)
-          @lock.synchronize { @pending += 1 }
-          @queue << work
+          @lock.synchronize do
+            return if @queue.closed?
+
+            @pending += 1
+            @queue << work
+          end
         end
 
         # @return [Boolean] true when nothing waits any more
@@ -58,13 +63,16 @@ module TaskerCore
           true
         end
 
-        def stop = @feed.on_change = nil
+        def stop
+          # A connection that replaces this one may have taken the place already.
+          @feed.on_change = nil if @feed.on_change.equal?(@on_change)
+          @lock.synchronize { @queue.close }
+        end
 
         private
 
         def run
-          loop do
-            work = @queue.pop
+          while (work = @queue.pop)
             begin
               work.call
             rescue StandardError => e
