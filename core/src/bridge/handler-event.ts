@@ -26,5 +26,6 @@ export function handlerEvent(header: EventHeader, body: Uint8Array): HandlerEven
     publisher: header.publisher ?? "unnamed",
     payload,
     metadata: metadata.byteLength === 0 ? null : metadata,
+    isPublished: false,
   };
 }

@@ -323,7 +323,7 @@ export class PeerDeliveries {
     const { channel, connection, logger, workerName } = this.#options;
     const id = entry.delivery.deliveryId;
     const acknowledge = (status: CompletionVerdict): void => {
-      if (ackKind !== null) connection.ack({ id, kind: ackKind, status });
+      if (ackKind !== null) connection.ack({ id, kind: ackKind, status, ...unpublished(entry) });
     };
     try {
       const wasHeld = await channel.complete(id, outcome, workerName, acknowledge);
@@ -375,4 +375,10 @@ export class PeerDeliveries {
 
 function withEvents(outcome: StepOutcome, { events }: InFlight): StepOutcome {
   return events === null || outcome.outcome === "lost" ? outcome : { ...outcome, events };
+}
+
+/** Nothing for the many answers without events. */
+function unpublished({ events }: InFlight): { readonly unpublished?: string[] } {
+  const left = events?.filter(({ isPublished }) => !isPublished) ?? [];
+  return left.length === 0 ? {} : { unpublished: left.map(({ name }) => name) };
 }

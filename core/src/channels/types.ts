@@ -79,6 +79,8 @@ export interface HandlerEvent {
   readonly payload: Uint8Array;
   /** JSON text of an object, or null: what goes into the event's metadata. */
   readonly metadata: Uint8Array | null;
+  /** Becomes true with the commit, before the answer is acknowledged: its publisher wants to know. */
+  isPublished: boolean;
 }
 
 /** A handler's answer. Bodies stay bytes: the host splices them into the stored result unparsed. */

@@ -40,6 +40,8 @@ interface CommittedEvent {
     readonly publisher: BasePublisher;
     readonly prepared: PreparedPublication;
   } | null;
+  /** From a publisher in the handler process. */
+  readonly made: HandlerEvent | null;
 }
 
 interface Source {
@@ -95,8 +97,9 @@ export class EventPublisher {
   /** To be called once the result is stored. Never throws. */
   committed(delivery: StepDelivery, { afterCommit }: PreparedEvents): void {
     const { bus } = this.#deps;
-    for (const { name, envelope, custom } of afterCommit) {
+    for (const { name, envelope, custom, made } of afterCommit) {
       try {
+        if (made !== null) made.isPublished = true;
         if (envelope !== null) bus.publishEnvelope(name, envelope);
         if (custom !== null) finishPublication(custom.publisher, custom.prepared);
       } catch (error) {
@@ -146,8 +149,9 @@ export class EventPublisher {
       queued.push({ name, queue: `${template.namespace}_domain_events`, message: envelope });
     this.counts.prepared += 1;
     const isLocal = delivery_mode !== "durable";
-    if (isLocal || custom !== null) {
-      afterCommit.push({ name, envelope: isLocal ? envelope : null, custom });
+    if (isLocal || custom !== null || made !== undefined) {
+      const local = isLocal ? envelope : null;
+      afterCommit.push({ name, envelope: local, custom, made: made ?? null });
     }
   }
 

@@ -21,6 +21,7 @@ export const HEADER_SHAPES: Readonly<Record<MessageType, HeaderShape>> = {
               ["seq", false, { is: "integer", min: 0 }],
               ["status", true, { is: "word", words: ["committed", "stale", "rejected"] }],
               ["code", false, { is: "string" }],
+              ["unpublished", false, { is: "array", max: 256, items: { is: "string" } }],
             ],
           },
         },

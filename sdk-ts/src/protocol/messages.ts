@@ -33,6 +33,10 @@ export interface AckHeader {
      * Why rejected.
      */
     code?: string | null;
+    /**
+     * Of the events that came with a committed answer: those that were not published after all.
+     */
+    unpublished?: string[] | null;
   }[];
 }
 

@@ -345,7 +345,7 @@ MESSAGES: Final[dict[str, MessageShape]] = {
                         "kind": _one_of("result", "error", "checkpoint"),
                         "status": _one_of("committed", "stale", "rejected"),
                     },
-                    {"seq": _count, "code": _text()},
+                    {"seq": _count, "code": _text(), "unpublished": _words},
                 )
             )
         },

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, cast
 
 from tasker_core._protocol import json_text
@@ -25,19 +26,19 @@ from tasker_core.types.results import StepHandlerResult
 
 _log = logging.getLogger("tasker.domain_events")
 
-Finish = Callable[[], object]
+Waiting = tuple[BasePublisher, Prepared]
 
 
 class Publications:
     """Runs the hooks before the step's answer, and `after_publish` once the answer is stored.
 
-    `frames` is called by whoever ran the step, `settled` by the reading thread.
+    `frames` is called by whoever ran the step, `stored` and `dropped` by the reading thread.
     """
 
     def __init__(self, submit: Callable[[Callable[[], None]], None]) -> None:
         self._submit = submit
         self._lock = threading.Lock()
-        self._waiting: dict[str, list[Finish]] = {}
+        self._waiting: dict[str, list[Waiting]] = {}
         self.max_frame = 0
 
     def frames(self, delivery: Delivery, result: StepHandlerResult) -> bytes:
@@ -50,7 +51,7 @@ class Publications:
             return b""
         context = _context(delivery, step, result)
         frames: list[bytes] = []
-        after: list[Finish] = []
+        after: list[Waiting] = []
         for name, publisher in due:
             try:
                 frames.append(self._frame(delivery, publisher, context, name, result, after))
@@ -61,15 +62,18 @@ class Publications:
                 self._waiting[delivery.id] = after
         return b"".join(frames)
 
-    def settled(self, delivery_id: str, committed: bool) -> None:
-        """The host has decided about the answer."""
+    def stored(self, delivery_id: str, unpublished: Collection[str]) -> None:
+        """The host has stored the answer, and published the events but for these."""
+        for publisher, prepared in self.dropped(delivery_id):
+            if prepared.event_name not in unpublished:
+                self._submit(partial(_finish, publisher, prepared))
+
+    def dropped(self, delivery_id: str) -> list[Waiting]:
+        """The host has decided about the answer; what waited for it is forgotten."""
         if not self._waiting:
-            return
+            return []
         with self._lock:
-            after = self._waiting.pop(delivery_id, [])
-        if committed:
-            for each in after:
-                self._submit(cast("Callable[[], None]", each))
+            return self._waiting.pop(delivery_id, [])
 
     def _frame(
         self,
@@ -78,7 +82,7 @@ class Publications:
         context: StepEventContext,
         name: str,
         result: StepHandlerResult,
-        after: list[Finish],
+        after: list[Waiting],
     ) -> bytes:
         header: dict[str, object] = {
             "type": "event",
@@ -103,12 +107,12 @@ class Publications:
         except (NotJsonError, FrameTooLargeError, ValueError) as error:
             tell_failure(publisher, name, error, prepared.payload)
             return encode_message({**header, "verdict": "failed"})
-        after.append(_finisher(publisher, prepared))
+        after.append((publisher, prepared))
         return frame
 
 
-def _finisher(publisher: BasePublisher, prepared: Prepared) -> Finish:
-    return lambda: finish(publisher, prepared)
+def _finish(publisher: BasePublisher, prepared: Prepared) -> None:
+    finish(publisher, prepared)
 
 
 def _due(step: dict[str, Any], result: StepHandlerResult) -> list[tuple[str, BasePublisher]]:

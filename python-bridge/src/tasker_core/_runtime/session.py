@@ -138,7 +138,10 @@ class Session(ABC):
         if kind == "ack":
             for item in header["items"]:
                 self._unacked.discard(item["id"])
-                self._publications.settled(item["id"], item["status"] == "committed")
+                if item["status"] == "committed":
+                    self._publications.stored(item["id"], item.get("unpublished") or ())
+                else:
+                    self._publications.dropped(item["id"])
             if self._draining:
                 self._housekeeper.submit(self._leave_if_done)
         elif kind == "notify":

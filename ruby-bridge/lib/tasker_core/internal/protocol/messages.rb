@@ -116,7 +116,7 @@ module TaskerCore
             'items' => LIST.call(RECORD.call({
               'id' => TEXT, 'kind' => ONE_OF.call('result', 'error', 'checkpoint'),
               'status' => ONE_OF.call('committed', 'stale', 'rejected')
-            }, {'seq' => WHOLE, 'code' => TEXT}))
+            }, {'seq' => WHOLE, 'code' => TEXT, 'unpublished' => LIST.call(TEXT)}))
           }, {}),
           'nack' => Shape.new(:both, {'ref_type' => TEXT, 'code' => NAME, 'detail' => TEXT}, {'ref_id' => TEXT}),
           'ping' => Shape.new(:both, {'n' => WHOLE}, {}),

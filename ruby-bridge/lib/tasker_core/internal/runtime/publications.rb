@@ -46,7 +46,11 @@ module TaskerCore
             after = @lock.synchronize { @waiting.delete(item['id']) }
             next if after.nil? || item['status'] != 'committed'
 
-            after.each { |publisher, prepared| @lane.submit { publisher.finish(prepared) } }
+            after.each do |publisher, prepared|
+              next if item['unpublished']&.include?(prepared.event_name)
+
+              @lane.submit { publisher.finish(prepared) }
+            end
           end
         end
 
