@@ -13,6 +13,11 @@ module Tasker
     #     end
     #   end
     class Base
+      # How long the host may take to register what this process has just declared.
+      REGISTRATION_SECONDS = 10
+      RETRY_SECONDS = 0.05
+      private_constant :REGISTRATION_SECONDS, :RETRY_SECONDS
+
       class << self
         # @return [TaskDefinition, nil] the version this class was last registered as
         attr_reader :definition
@@ -68,12 +73,29 @@ module Tasker
       # @return [String] the task's id
       # @raise (see #run_task)
       def start(request)
-        TaskerCore::Client.create_task(**request.to_client_arguments).then do |task|
-          task.is_a?(Hash) ? task['task_uuid'] || task[:task_uuid] : task.task_uuid
-        end
+        task = once_registered(request) { TaskerCore::Client.create_task(**request.to_client_arguments) }
+        task.is_a?(Hash) ? task['task_uuid'] : task.task_uuid
       end
 
       private
+
+      # The host welcomes this process first, and then registers its templates.
+      def once_registered(request)
+        deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + REGISTRATION_SECONDS
+        begin
+          yield
+        rescue TaskerCore::Errors::NotFoundError
+          raise unless declared?(request) && Process.clock_gettime(Process::CLOCK_MONOTONIC) < deadline
+
+          sleep(RETRY_SECONDS)
+          retry
+        end
+      end
+
+      def declared?(request)
+        versions = HandlerFactory.instance.versions(request.name, namespace_name: request.namespace)
+        versions.include?(request.version) && TaskerCore::Internal::Session.running?
+      end
 
       def registered
         definition or raise TaskerCore::Errors::ConfigurationError, "#{self.class} has not called register_handler"
