@@ -11,6 +11,7 @@ import {
   type ModelStep,
   type TemplateSpec,
   type Verdict,
+  type WorkerNumber,
 } from "./rules.js";
 
 interface Pick {
@@ -27,20 +28,40 @@ interface PlanSketch {
   readonly tolerated: boolean;
 }
 
+type ReportSketch = Pick & {
+  readonly verdict: Verdict;
+  readonly hintMs: number | null;
+  readonly plan: PlanSketch | null;
+};
+
 export type Command =
-  | { readonly kind: "create"; readonly count: number; readonly free: number }
-  | { readonly kind: "claim"; readonly free: number; readonly limit: number }
+  | {
+      readonly kind: "create";
+      readonly count: number;
+      readonly free: number;
+      readonly worker: WorkerNumber;
+    }
+  | {
+      readonly kind: "claim";
+      readonly free: number;
+      readonly limit: number;
+      readonly worker: WorkerNumber;
+    }
   | {
       readonly kind: "report";
-      readonly picks: readonly (Pick & {
-        readonly verdict: Verdict;
-        readonly hintMs: number | null;
-        readonly plan: PlanSketch | null;
-      })[];
+      readonly picks: readonly ReportSketch[];
       readonly free: number;
       readonly wakesTimers: boolean;
+      readonly worker: WorkerNumber;
     }
-  | { readonly kind: "wake"; readonly free: number }
+  | { readonly kind: "wake"; readonly free: number; readonly worker: WorkerNumber }
+  | {
+      readonly kind: "submit";
+      readonly picks: readonly ReportSketch[];
+      readonly worker: WorkerNumber;
+    }
+  | { readonly kind: "process"; readonly limit: number; readonly wakesTimers: boolean }
+  | { readonly kind: "checkpoint"; readonly picks: readonly Pick[]; readonly worker: WorkerNumber }
   | { readonly kind: "advance"; readonly ms: number }
   | {
       readonly kind: "release";
@@ -49,7 +70,7 @@ export type Command =
       readonly isSuspect: boolean;
     }
   | { readonly kind: "renew"; readonly picks: readonly Pick[] }
-  | { readonly kind: "reconcile"; readonly picks: readonly Pick[] }
+  | { readonly kind: "reconcile"; readonly picks: readonly Pick[]; readonly worker: WorkerNumber }
   | { readonly kind: "close"; readonly n: number; readonly to: "cancelled" | "resolved_manually" }
   | {
       readonly kind: "act";
@@ -60,16 +81,25 @@ export type Command =
   | { readonly kind: "repair" }
   | { readonly kind: "lose"; readonly n: number }
   | { readonly kind: "duplicate"; readonly n: number }
-  | { readonly kind: "insert"; readonly n: number };
+  | { readonly kind: "insert"; readonly n: number }
+  | { readonly kind: "lose_result"; readonly n: number }
+  | { readonly kind: "duplicate_result"; readonly n: number }
+  | { readonly kind: "insert_result"; readonly n: number };
 
 /** A command with its targets found. */
 export type Action =
-  | Extract<Command, { kind: "create" | "claim" | "advance" | "repair" }>
+  | Extract<Command, { kind: "create" | "claim" | "process" | "advance" | "repair" }>
   | {
       readonly kind: "tick";
       readonly reports: readonly ModelReport[];
       readonly free: number;
       readonly wakesTimers: boolean;
+      readonly worker: WorkerNumber;
+    }
+  | {
+      readonly kind: "submit";
+      readonly reports: readonly ModelReport[];
+      readonly worker: WorkerNumber;
     }
   | {
       readonly kind: "release";
@@ -77,15 +107,20 @@ export type Action =
       readonly isDeath: boolean;
       readonly isSuspect: boolean;
     }
-  | { readonly kind: "renew" | "reconcile"; readonly deliveries: readonly number[] }
+  | { readonly kind: "renew"; readonly deliveries: readonly number[] }
+  | {
+      readonly kind: "reconcile" | "checkpoint";
+      readonly deliveries: readonly number[];
+      readonly worker: WorkerNumber;
+    }
   | {
       readonly kind: "close";
       readonly index: number;
       readonly to: "cancelled" | "resolved_manually";
     }
   | { readonly kind: "act"; readonly step: ModelStep; readonly event: ManualEvent }
-  | { readonly kind: "lose"; readonly position: number }
-  | { readonly kind: "insert"; readonly step: ModelStep };
+  | { readonly kind: "lose" | "lose_result"; readonly position: number }
+  | { readonly kind: "insert" | "insert_result"; readonly step: ModelStep };
 
 export const COMMAND_KINDS: readonly Command["kind"][] = [
   "create",
@@ -102,6 +137,12 @@ export const COMMAND_KINDS: readonly Command["kind"][] = [
   "lose",
   "duplicate",
   "insert",
+  "submit",
+  "process",
+  "checkpoint",
+  "lose_result",
+  "duplicate_result",
+  "insert_result",
 ];
 
 const MAX_TASKS = 4;
@@ -112,25 +153,24 @@ export function actionOf(command: Command, model: Model): Action | null {
     case "create":
       return model.tasks.length + command.count > MAX_TASKS ? null : command;
     case "claim":
+    case "process":
     case "advance":
     case "repair":
       return command;
     case "report": {
-      const picked = pickDeliveries(command.picks, model);
-      if (picked.length === 0) return null;
-      const reports = picked.map(({ delivery, pick }) => ({
-        delivery,
-        verdict: verdictOf(model.deliveries[delivery] as ModelStep, pick.verdict),
-        hintMs: pick.hintMs,
-        plan: planOf(model.deliveries[delivery] as ModelStep, pick.plan, model.template),
-      }));
-      const { free, wakesTimers } = command;
-      return { kind: "tick", reports, free, wakesTimers };
+      const reports = reportsOf(command.picks, model);
+      const { free, wakesTimers, worker } = command;
+      return reports.length === 0 ? null : { kind: "tick", reports, free, wakesTimers, worker };
+    }
+    case "submit": {
+      const reports = reportsOf(command.picks, model);
+      return reports.length === 0 ? null : { kind: "submit", reports, worker: command.worker };
     }
     case "wake":
-      return { kind: "tick", reports: [], free: command.free, wakesTimers: true };
+      return { ...command, kind: "tick", reports: [], wakesTimers: true };
     case "release":
     case "renew":
+    case "checkpoint":
     case "reconcile": {
       const deliveries = pickDeliveries(command.picks, model).map(({ delivery }) => delivery);
       if (deliveries.length === 0 && command.kind !== "reconcile") return null;
@@ -155,17 +195,44 @@ export function actionOf(command: Command, model: Model): Action | null {
       const { steps } = model;
       return { kind: "insert", step: steps[command.n % steps.length] as ModelStep };
     }
+    case "lose_result":
+      return model.results.length === 0
+        ? null
+        : { kind: "lose_result", position: command.n % model.results.length };
+    case "duplicate_result": {
+      const message = model.results[command.n % model.results.length];
+      return message === undefined ? null : { kind: "insert_result", step: message.step };
+    }
+    case "insert_result": {
+      const { steps } = model;
+      return { kind: "insert_result", step: steps[command.n % steps.length] as ModelStep };
+    }
   }
+}
+
+function reportsOf(picks: readonly ReportSketch[], model: Model): ModelReport[] {
+  return pickDeliveries(picks, model).map(({ delivery, pick }) => ({
+    delivery,
+    verdict: verdictOf(model.deliveries[delivery] as ModelStep, pick.verdict),
+    hintMs: pick.hintMs,
+    plan: planOf(model.deliveries[delivery] as ModelStep, pick.plan, model.template),
+  }));
 }
 
 export function runInModel(action: Action, model: Model): Answer {
   switch (action.kind) {
     case "create":
-      return model.create(action.count, action.free);
+      return model.create(action.count, action.free, action.worker);
     case "claim":
-      return model.claim(action.free, action.limit);
+      return model.claim(action.free, action.limit, action.worker);
     case "tick":
-      return model.tick(action.reports, action.free, action.wakesTimers);
+      return model.tick(action.reports, action.free, action.wakesTimers, action.worker);
+    case "submit":
+      return model.submit(action.reports);
+    case "process":
+      return model.process(action.limit, action.wakesTimers);
+    case "checkpoint":
+      return model.checkpoint(action.deliveries, action.worker);
     case "advance":
       model.now += action.ms;
       return {};
@@ -174,7 +241,7 @@ export function runInModel(action: Action, model: Model): Answer {
     case "renew":
       return model.renew(action.deliveries);
     case "reconcile":
-      return model.reconcile(action.deliveries);
+      return model.reconcile(action.deliveries, action.worker);
     case "repair":
       return model.repair();
     case "close":
@@ -186,6 +253,12 @@ export function runInModel(action: Action, model: Model): Answer {
       return {};
     case "insert":
       model.insertMessage(action.step);
+      return {};
+    case "lose_result":
+      model.results.splice(action.position, 1);
+      return {};
+    case "insert_result":
+      model.insertResult(action.step);
       return {};
   }
 }

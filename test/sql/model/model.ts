@@ -1,5 +1,5 @@
 // What the SQL functions have to do, said again in memory: contract/states.md sections 2-5, 7, 8, 10 and DATABASE.md
-// sections 3 and 5. One worker, one queue, one callable; time is a number of milliseconds that the test moves.
+// sections 3 and 5. Two workers, fused or split as they like, orchestrators, one queue, one callable; time is a number of milliseconds that the test moves.
 
 import {
   type Answer,
@@ -22,10 +22,13 @@ import {
   nameOf,
   nextState,
   order,
+  type ResultMessage,
   SATISFIED,
   type StepSpec,
+  SUBMITTED,
   type TemplateSpec,
   unsatisfiedParents,
+  type WorkerNumber,
 } from "./rules.js";
 
 type Sent = { readonly claims: string[]; readonly queued: number };
@@ -36,6 +39,7 @@ export class Model {
   /** By the step that each delivery, numbered from 0, handed out. */
   readonly deliveries: ModelStep[] = [];
   messages: ModelMessage[] = [];
+  results: ResultMessage[] = [];
   readonly template: TemplateSpec;
   #nextMessage = 0;
 
@@ -53,55 +57,67 @@ export class Model {
 
   // Commands ------------------------------------------------------------------------------------------------------
 
-  create(count: number, free: number): Answer {
+  create(count: number, free: number, worker: WorkerNumber): Answer {
     const first = this.tasks.length;
     for (let i = 0; i < count; i += 1) this.#addTask();
     const created = this.tasks.slice(first);
     const roots = created.flatMap((task) => task.steps.filter(isReady));
-    return this.#send(roots, free);
+    return this.#send(roots, free, worker);
   }
 
-  tick(reports: readonly ModelReport[], free: number, wakesTimers: boolean): Answer {
-    const due = wakesTimers
-      ? this.steps.filter((step) => step.dueAt !== null && step.dueAt <= this.now)
-      : [];
-    const accepted: ModelStep[] = [];
-    const verdicts = reports.map((report) => {
-      const step = this.#step(report.delivery);
-      const isCurrent = step.delivery === report.delivery;
-      if (isCurrent && step.state === "in_progress") accepted.push(this.#settle(step, report));
-      return `${nameOf(step)} ${isCurrent ? "committed" : "stale"}`;
-    });
-    for (const report of reports.toSorted((a, b) =>
-      order(this.#step(a.delivery), this.#step(b.delivery)),
-    )) {
-      const step = this.#step(report.delivery);
-      if (report.plan !== null && accepted.includes(step) && step.state === "complete")
-        this.#expand(step.task, report.plan);
-    }
-    for (const step of due) step.dueAt = null;
+  tick(
+    reports: readonly ModelReport[],
+    free: number,
+    wakesTimers: boolean,
+    worker: WorkerNumber,
+  ): Answer {
+    const due = this.#due(wakesTimers);
+    const { accepted, verdicts } = this.#accept(reports);
+    return { ...this.#settleAll(accepted, due, free, worker), verdicts };
+  }
 
-    const touched = this.tasks.filter((task) =>
-      [...accepted, ...due].some((step) => step.task === task),
+  /** Split mode: results are accepted here, and settled by whoever takes their messages. */
+  submit(reports: readonly ModelReport[]): Answer {
+    const { accepted, verdicts } = this.#accept(reports);
+    for (const report of accepted.toSorted((a, b) => this.#byStep(a, b))) {
+      const step = this.#step(report.delivery);
+      step.result = report;
+      step.state = SUBMITTED[report.verdict === 0 ? 0 : 1] as string;
+      this.insertResult(step);
+    }
+    return { claims: [], queued: 0, verdicts };
+  }
+
+  process(limit: number, wakesTimers: boolean): Answer {
+    const due = this.#due(wakesTimers);
+    const taken = this.results.slice(0, limit);
+    this.results = this.results.slice(limit);
+    const reports = [...new Set(taken.map(({ step }) => step))].flatMap(({ state, result }) =>
+      result !== null && SUBMITTED.includes(state) ? [result] : [],
     );
-    const open = touched.filter((task) => !isResting(task) && !hasFailed(task));
-    const ready = open.flatMap((task) => task.steps.filter(isReady));
-    const woken = due.filter((step) => open.includes(step.task));
-    const sent = this.#send([...ready, ...woken], free);
-    const rested: string[] = [];
-    for (const task of touched) {
-      const from = task.state;
-      task.state = nextState(
-        task,
-        [...ready, ...woken].some((step) => step.task === task),
-      );
-      if (task.state !== from && ["complete", "blocked_by_failures"].includes(task.state))
-        rested.push(`${task.index} ${task.state}`);
-    }
-    return { ...sent, verdicts: verdicts.sort(), rested };
+    return { ...this.#settleAll(reports, due, 0, 0), scanned: taken.length };
   }
 
-  claim(free: number, limit: number): Answer {
+  /** Progress is stored, and the step leased anew to whoever stored it. */
+  checkpoint(deliveries: readonly number[], worker: WorkerNumber): Answer {
+    const verdicts = deliveries.map(
+      (delivery) =>
+        `${nameOf(this.#step(delivery))} ${this.#isHeld(delivery) ? "committed" : "stale"}`,
+    );
+    const claims = deliveries
+      .filter((delivery) => this.#isHeld(delivery))
+      .map((delivery) => this.#step(delivery))
+      .sort(order)
+      .map((step) => {
+        step.delivery = this.deliveries.push(step) - 1;
+        step.worker = worker;
+        this.#setLease(step, this.now + LEASE_MS);
+        return claimText(nameOf(step), "claim", step.attempts, step.deaths, step.solo);
+      });
+    return { claims, queued: 0, verdicts: verdicts.sort() };
+  }
+
+  claim(free: number, limit: number, worker: WorkerNumber): Answer {
     const visible =
       free > 0 ? this.messages.filter((message) => message.vt <= this.now).slice(0, limit) : [];
     // Of several messages for one step the newest counts.
@@ -128,7 +144,7 @@ export class Model {
           step.attempts += 1;
         }
         message.vt = this.now + LEASE_MS;
-        claims.push(this.#lease(step, message));
+        claims.push(this.#lease(step, message, worker));
       } else if (step.state === "in_progress") {
         message.vt = step.leasedUntil ?? message.vt;
       } else {
@@ -155,11 +171,12 @@ export class Model {
   }
 
   /** Finds what it gives back through messages that are not visible: a step without one waits for its lease to end. */
-  reconcile(held: readonly number[]): Answer {
+  reconcile(held: readonly number[], worker: WorkerNumber): Answer {
     const missing = this.steps.filter(
       (step) =>
         step.state === "in_progress" &&
         step.hasHolder &&
+        step.worker === worker &&
         !held.some((delivery) => step.delivery === delivery) &&
         this.messages.some((message) => message.step === step && message.vt > this.now),
     );
@@ -178,7 +195,12 @@ export class Model {
       (step) => !this.messages.some((message) => message.id === step.message),
     );
     for (const step of bare) step.message = this.#addMessage(step, this.now).id;
-    return { repaired: bare.length };
+    const unheard = this.steps.filter(
+      (step) =>
+        SUBMITTED.includes(step.state) && !this.results.some((message) => message.step === step),
+    );
+    for (const step of unheard) this.insertResult(step);
+    return { repaired: bare.length, results: unheard.length };
   }
 
   close(index: number, to: "cancelled" | "resolved_manually"): Answer {
@@ -226,7 +248,7 @@ export class Model {
           (other) => other.state === "waiting_for_retry" && other.dueAt === null,
         ),
       ];
-      queued = this.#send(keptBack, 0).queued;
+      queued = this.#send(keptBack, 0, 0).queued;
       if (task.state === "blocked_by_failures") task.state = "evaluating_results";
       task.state = nextState(task, queued > 0);
     }
@@ -242,6 +264,12 @@ export class Model {
   /** A message that names the step, visible at once: a duplicate, or one out of nowhere. */
   insertMessage(step: ModelStep): void {
     this.#addMessage(step, this.now);
+  }
+
+  /** The step's result wants to be settled: said once more, or out of nowhere. */
+  insertResult(step: ModelStep): void {
+    this.results.push({ id: this.#nextMessage, step });
+    this.#nextMessage += 1;
   }
 
   // Parts ---------------------------------------------------------------------------------------------------------
@@ -278,8 +306,67 @@ export class Model {
     this.#refresh();
   }
 
+  #due(wakesTimers: boolean): ModelStep[] {
+    return wakesTimers
+      ? this.steps.filter((step) => step.dueAt !== null && step.dueAt <= this.now)
+      : [];
+  }
+
+  /** Takes accepted steps away from their workers. */
+  #accept(reports: readonly ModelReport[]): { accepted: ModelReport[]; verdicts: string[] } {
+    const accepted = reports.filter((report) => this.#isHeld(report.delivery));
+    const verdicts = reports.map(({ delivery }) => {
+      const status = this.isCurrent(delivery) ? "committed" : "stale";
+      return `${nameOf(this.#step(delivery))} ${status}`;
+    });
+    for (const { delivery } of accepted) {
+      const step = this.#step(delivery);
+      if (step.message !== null) this.#withdraw(step.message);
+      step.message = null;
+      step.leasedUntil = null;
+    }
+    return { accepted, verdicts: verdicts.sort() };
+  }
+
+  #settleAll(
+    reports: readonly ModelReport[],
+    due: readonly ModelStep[],
+    free: number,
+    worker: WorkerNumber,
+  ): Sent & { rested: string[] } {
+    const accepted = reports.map((report) => this.#settle(this.#step(report.delivery), report));
+    for (const report of reports.toSorted((a, b) => this.#byStep(a, b))) {
+      const step = this.#step(report.delivery);
+      if (report.plan !== null && step.state === "complete") this.#expand(step.task, report.plan);
+    }
+    for (const step of due) step.dueAt = null;
+
+    const touched = this.tasks.filter((task) =>
+      [...accepted, ...due].some((step) => step.task === task),
+    );
+    const open = touched.filter((task) => !isResting(task) && !hasFailed(task));
+    const ready = open.flatMap((task) => task.steps.filter(isReady));
+    const woken = due.filter((step) => open.includes(step.task));
+    const sent = this.#send([...ready, ...woken], free, worker);
+    const rested: string[] = [];
+    for (const task of touched) {
+      const from = task.state;
+      task.state = nextState(
+        task,
+        [...ready, ...woken].some((step) => step.task === task),
+      );
+      if (task.state !== from && ["complete", "blocked_by_failures"].includes(task.state))
+        rested.push(`${task.index} ${task.state}`);
+    }
+    return { ...sent, rested };
+  }
+
+  #byStep(a: ModelReport, b: ModelReport): number {
+    return order(this.#step(a.delivery), this.#step(b.delivery));
+  }
+
   /** Up to `free` steps are handed out, the others become visible in the queue. */
-  #send(steps: readonly ModelStep[], free: number): Sent {
+  #send(steps: readonly ModelStep[], free: number, worker: WorkerNumber): Sent {
     // Only a claim knows when to give a step up that costs processes their lives.
     const handed = steps.filter((step) => step.deaths === 0).slice(0, free);
     const queued = steps.filter((step) => !handed.includes(step));
@@ -290,7 +377,7 @@ export class Model {
       .sort(([a], [b]) => order(a, b))
       .map(([step, message]) => {
         step.attempts += 1;
-        return this.#lease(step, message);
+        return this.#lease(step, message, worker);
       });
     for (const step of queued) {
       step.state = "enqueued";
@@ -299,7 +386,8 @@ export class Model {
     return { claims, queued: queued.length };
   }
 
-  #lease(step: ModelStep, message: ModelMessage): string {
+  #lease(step: ModelStep, message: ModelMessage, worker: WorkerNumber): string {
+    step.worker = worker;
     step.state = "in_progress";
     step.delivery = this.deliveries.push(step) - 1;
     step.hasHolder = true;
@@ -311,9 +399,6 @@ export class Model {
 
   #settle(step: ModelStep, { verdict, hintMs }: ModelReport): ModelStep {
     const { spec, attempts } = step;
-    if (step.message !== null) this.#withdraw(step.message);
-    step.message = null;
-    step.leasedUntil = null;
     if (verdict === 0) {
       step.state = "complete";
     } else if (verdict === 1 && spec.retryable && attempts < spec.maxAttempts) {

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import type { Command } from "./commands.js";
-import type { ManualEvent, TemplateSpec, Verdict } from "./rules.js";
+import type { ManualEvent, TemplateSpec, Verdict, WorkerNumber } from "./rules.js";
 
 export interface Program {
   readonly template: TemplateSpec;
@@ -13,6 +13,7 @@ export interface Program {
 
 const n = fc.nat(23);
 const free = fc.nat(4);
+const worker = fc.constantFrom<WorkerNumber>(0, 1);
 const pick = fc.record({ n, isOld: weighted(false, true, 4) });
 const picks = fc.array(pick, { minLength: 1, maxLength: 4 });
 
@@ -42,22 +43,26 @@ const create = fc.record({
   kind: fc.constant("create" as const),
   count: fc.integer({ min: 1, max: 3 }),
   free,
+  worker,
 });
+
+const reports = fc.array(
+  fc.record({
+    n,
+    isOld: weighted(false, true, 3),
+    verdict: fc.constantFrom<Verdict>(0, 0, 0, 1, 1, 2),
+    hintMs: fc.constantFrom(null, null, null, 500, 60_000),
+    plan: fc.option(fc.record({ mask: fc.nat(63), workers: fc.nat(2), tolerated: fc.boolean() })),
+  }),
+  { minLength: 1, maxLength: 5 },
+);
 
 const report = fc.record({
   kind: fc.constant("report" as const),
-  picks: fc.array(
-    fc.record({
-      n,
-      isOld: weighted(false, true, 3),
-      verdict: fc.constantFrom<Verdict>(0, 0, 0, 1, 1, 2),
-      hintMs: fc.constantFrom(null, null, null, 500, 60_000),
-      plan: fc.option(fc.record({ mask: fc.nat(63), workers: fc.nat(2), tolerated: fc.boolean() })),
-    }),
-    { minLength: 1, maxLength: 5 },
-  ),
+  picks: reports,
   free,
   wakesTimers: fc.boolean(),
+  worker,
 });
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -68,10 +73,27 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       kind: fc.constant("claim" as const),
       free: fc.nat(5),
       limit: fc.integer({ min: 1, max: 8 }),
+      worker,
     }),
   },
-  { weight: 9, arbitrary: report },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("wake" as const), free }) },
+  { weight: 6, arbitrary: report },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("wake" as const), free, worker }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant("submit" as const), picks: reports, worker }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("process" as const),
+      limit: fc.integer({ min: 1, max: 6 }),
+      wakesTimers: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("checkpoint" as const), picks, worker }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -94,6 +116,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("reconcile" as const),
       picks: fc.array(pick, { maxLength: 3 }),
+      worker,
     }),
   },
   {
@@ -117,6 +140,9 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose" as const), n }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("duplicate" as const), n }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("insert" as const), n }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("lose_result" as const), n }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("duplicate_result" as const), n }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("insert_result" as const), n }) },
 );
 
 export const program: fc.Arbitrary<Program> = fc.record({

@@ -80,8 +80,9 @@ async function bringToRest(model: Model, subject: Subject): Promise<void> {
   for (let round = 0; round < MAX_ROUNDS && !model.tasks.every(isResting); round += 1) {
     await run({ kind: "advance", ms: LEASE_MS });
     await run({ kind: "repair" });
-    await run({ kind: "claim", free: 1000, limit: 1000 });
-    await run({ kind: "tick", reports: successes(model), free: 0, wakesTimers: true });
+    await run({ kind: "process", limit: 1000, wakesTimers: true });
+    await run({ kind: "claim", free: 1000, limit: 1000, worker: 0 });
+    await run({ kind: "tick", reports: successes(model), free: 0, wakesTimers: true, worker: 0 });
   }
   expect(model.tasks.filter((task) => !isResting(task)).map((task) => task.state)).toEqual([]);
 }

@@ -19,7 +19,10 @@ export const MAX_DEATHS = 2;
 
 export const FINAL_TASK = ["complete", "error", "cancelled", "resolved_manually"];
 export const SATISFIED = ["complete", "resolved_manually"];
-const PIPELINE = ["enqueued", "in_progress"];
+export const SUBMITTED = ["enqueued_for_orchestration", "enqueued_as_error_for_orchestration"];
+const PIPELINE = ["enqueued", "in_progress", ...SUBMITTED];
+
+export type WorkerNumber = 0 | 1;
 
 export interface ModelStep {
   readonly task: ModelTask;
@@ -36,6 +39,10 @@ export interface ModelStep {
   /** The delivery whose result is accepted, or answered again; null when it was fenced off. */
   delivery: number | null;
   hasHolder: boolean;
+  /** Which of the two workers was given the step last. */
+  worker: WorkerNumber;
+  /** In split mode: what was submitted and waits for an orchestrator. */
+  result: ModelReport | null;
   leasedUntil: number | null;
   message: number | null;
   dueAt: number | null;
@@ -55,6 +62,12 @@ export interface ModelMessage {
   readonly id: number;
   readonly step: ModelStep;
   vt: number;
+}
+
+/** Of the queue between workers and orchestrators: always visible, until somebody takes it. */
+export interface ResultMessage {
+  readonly id: number;
+  readonly step: ModelStep;
 }
 
 export type Verdict = 0 | 1 | 2;
@@ -96,6 +109,8 @@ export function addStep(
     pending: 0,
     delivery: null,
     hasHolder: false,
+    worker: 0,
+    result: null,
     leasedUntil: null,
     message: null,
     dueAt: null,

@@ -1,13 +1,17 @@
 import {
   cancelTasks,
+  checkpointSteps,
   claimSteps,
   completeStepManually,
+  processStepResults,
   reconcileWorker,
   releaseSteps,
   renewLeases,
   resetStepForRetry,
   resolveStepManually,
   resolveTasks,
+  type StepReport,
+  submitStepResults,
   type TickOutcome,
   tick,
 } from "../../../core/src/db/functions/index.js";
@@ -23,14 +27,17 @@ import {
   LEASE_MS,
   MAX_DEATHS,
   type ModelPlan,
+  type ModelReport,
   type ModelStep,
   nameOf,
   type StepSpec,
   type TemplateSpec,
+  type WorkerNumber,
 } from "./rules.js";
 
 export const NAMESPACE = "model";
 const QUEUE = "pgmq.q_worker_model_queue";
+const RESULTS = "pgmq.q_orchestration_step_results";
 const EPOCH = Date.parse("2026-01-01T00:00:00Z");
 const NOTE = { workerId: null, actor: "model", reason: null } as const;
 
@@ -46,6 +53,8 @@ export class Subject {
   readonly #taskIds: bigint[] = [];
   /** Numbered as the model's. */
   readonly #deliveries: Delivery[] = [];
+  /** By the model's numbers. */
+  readonly #workerIds: number[] = [];
   #now = EPOCH;
   #workers = 0;
 
@@ -65,6 +74,9 @@ export class Subject {
         steps: Object.fromEntries(template.map((_, i) => [i, stepOf(template, i)])),
       },
     );
+    subject.#workerIds.push(subject.#host.workerId);
+    await subject.#host.join(["work"]);
+    subject.#workerIds.push(subject.#host.workerId);
     return subject;
   }
 
@@ -72,13 +84,14 @@ export class Subject {
     const db = this.#db;
     switch (action.kind) {
       case "create": {
+        this.#host.workerId = this.#worker(action.worker);
         const outcome = await this.#host.create(action.count, { free: action.free });
         this.#taskIds.push(...outcome.created.map(({ taskId }) => taskId));
         return this.#sent(outcome);
       }
       case "claim": {
         const outcome = await claimSteps(db, {
-          workerId: this.#host.workerId,
+          workerId: this.#worker(action.worker),
           namespaceIds: [this.#host.namespaceId],
           limit: action.limit,
           routes: this.#host.routes(action.free),
@@ -89,28 +102,39 @@ export class Subject {
         return { ...this.#sent(outcome), scanned: outcome.scanned };
       }
       case "tick": {
-        const reports = action.reports.map(({ delivery, verdict, hintMs, plan }) => ({
-          ...this.#delivery(delivery),
-          verdict,
-          ...(plan === null ? {} : { plan: this.#planText(plan) }),
-          hintMs,
-          executionMs: 1,
-          body: Buffer.from("{}"),
-        }));
         const outcome = await tick(db, {
-          workerId: this.#host.workerId,
-          reports,
+          workerId: this.#worker(action.worker),
+          reports: this.#reports(action.reports),
           routes: this.#host.routes(action.free),
           leaseMs: LEASE_MS,
           timerLimit: action.wakesTimers ? 1000 : 0,
         });
         return {
           ...this.#sent(outcome),
-          verdicts: outcome.verdicts.map((v) => `${this.#name(v.stepId)} ${v.status}`).sort(),
-          rested: outcome.restedTasks
-            .map(({ taskId, state }) => `${this.#taskIds.indexOf(taskId)} ${state}`)
-            .sort(),
+          verdicts: this.#verdicts(outcome),
+          rested: this.#rested(outcome),
         };
+      }
+      case "submit": {
+        const reports = this.#reports(action.reports);
+        const outcome = await submitStepResults(db, this.#worker(action.worker), reports);
+        return { ...this.#sent(outcome), verdicts: this.#verdicts(outcome) };
+      }
+      case "process": {
+        const timerLimit = action.wakesTimers ? 1000 : 0;
+        const outcome = await processStepResults(db, this.#worker(0), action.limit, timerLimit);
+        const { scanned } = outcome;
+        return { ...this.#sent(outcome), rested: this.#rested(outcome), scanned };
+      }
+      case "checkpoint": {
+        const body = Buffer.from('{"cursor":1,"items_processed":1,"accumulated_results":null}');
+        const outcome = await checkpointSteps(db, {
+          workerId: this.#worker(action.worker),
+          reports: action.deliveries.map((id) => ({ ...this.#delivery(id), body })),
+          leaseMs: LEASE_MS,
+          historyLimit: 3,
+        });
+        return { ...this.#sent(outcome), verdicts: this.#verdicts(outcome) };
       }
       case "advance":
         await this.#setTime(action.ms);
@@ -130,15 +154,15 @@ export class Subject {
       }
       case "reconcile": {
         const held = action.deliveries.map((id) => this.#delivery(id));
-        return { released: await reconcileWorker(db, this.#host.workerId, held) };
+        return { released: await reconcileWorker(db, this.#worker(action.worker), held) };
       }
       case "repair": {
         // Directly: its caller in core wants a transaction of its own.
-        const { rows } = await db.prepared<{ repaired: number }>(
+        const { rows } = await db.prepared<{ repaired: number; results: number }>(
           "model_repair",
-          "select repaired from tasker_core.reconcile_messages()",
+          "select repaired, results_repaired as results from tasker_core.reconcile_messages()",
         );
-        return { repaired: rows[0]?.repaired };
+        return { repaired: rows[0]?.repaired, results: rows[0]?.results };
       }
       case "close": {
         const close = action.to === "cancelled" ? cancelTasks : resolveTasks;
@@ -172,6 +196,23 @@ export class Subject {
           [this.#stepId(action.step)],
         );
         return {};
+      case "lose_result":
+        await db.prepared(
+          "model_lose_result",
+          `delete from ${RESULTS} where msg_id = (select msg_id from ${RESULTS} order by msg_id offset $1 limit 1)`,
+          [action.position],
+        );
+        return {};
+      case "insert_result":
+        await db.prepared(
+          "model_insert_result",
+          `insert into ${RESULTS} (vt, message)
+           select tasker.now(), jsonb_build_object('task_uuid', r.task_uuid, 'step_uuid',
+             tasker_core.step_uuid(r.task_uuid, $1), 'correlation_id', r.correlation_id)
+           from tasker_core.task_requests r where r.task_id = $1::bigint >> 20`,
+          [this.#stepId(action.step)],
+        );
+        return {};
     }
   }
 
@@ -190,6 +231,7 @@ export class Subject {
       tasks: raw.tasks,
       steps: raw.steps.map(([id, , ...rest]) => name([id, ...rest])),
       messages: raw.messages.map(name),
+      results: raw.results.map(name),
       timers: raw.timers.map(name),
       current: this.#deliveries.flatMap(({ stepId, token }, id) =>
         tokens.get(stepId) === token ? [id] : [],
@@ -227,6 +269,31 @@ export class Subject {
     await this.#db.query("select set_config('tasker.now', $1, true)", [
       new Date(this.#now).toISOString(),
     ]);
+  }
+
+  #reports(reports: readonly ModelReport[]): StepReport[] {
+    return reports.map(({ delivery, verdict, hintMs, plan }) => ({
+      ...this.#delivery(delivery),
+      verdict,
+      ...(plan === null ? {} : { plan: this.#planText(plan) }),
+      hintMs,
+      executionMs: 1,
+      body: Buffer.from("{}"),
+    }));
+  }
+
+  #verdicts(outcome: TickOutcome): string[] {
+    return outcome.verdicts.map((v) => `${this.#name(v.stepId)} ${v.status}`).sort();
+  }
+
+  #rested(outcome: TickOutcome): string[] {
+    return outcome.restedTasks
+      .map(({ taskId, state }) => `${this.#taskIds.indexOf(taskId)} ${state}`)
+      .sort();
+  }
+
+  #worker(number: WorkerNumber): number {
+    return this.#workerIds[number] as number;
   }
 
   #planText({ steps, workers, edges }: ModelPlan): string {
@@ -278,6 +345,7 @@ interface RawSnapshot {
   readonly tasks: unknown[][];
   readonly steps: [id: number, token: number, ...unknown[]][];
   readonly messages: [id: number, ...unknown[]][];
+  readonly results: [id: number][];
   readonly timers: [id: number, ...unknown[]][];
   readonly counters: number;
   readonly dependencies: number;
@@ -293,6 +361,8 @@ const SNAPSHOT = `
       from tasker_core.steps s),
     'messages', (select coalesce(json_agg(json_build_array(tasker_core.step_id_in(q.message),
         (extract(epoch from q.vt - $1::timestamptz) * 1000)::bigint) order by q.msg_id), '[]') from ${QUEUE} q),
+    'results', (select coalesce(json_agg(json_build_array(tasker_core.step_id_in(q.message)) order by q.msg_id), '[]')
+      from ${RESULTS} q),
     'timers', (select coalesce(json_agg(json_build_array(t.step_id,
         (extract(epoch from t.due_at - $1::timestamptz) * 1000)::bigint) order by t.step_id), '[]')
       from tasker_core.step_timers t),
@@ -315,6 +385,7 @@ export function snapshotOf(model: Model): unknown {
       step.leasedUntil,
     ]),
     messages: model.messages.map(({ step, vt }) => [nameOf(step), vt]),
+    results: model.results.map(({ step }) => [nameOf(step)]),
     timers: steps.flatMap((step) => (step.dueAt === null ? [] : [[nameOf(step), step.dueAt]])),
     current: [...model.deliveries.keys()].filter((delivery) => model.isCurrent(delivery)),
     wrongCounters: 0,
