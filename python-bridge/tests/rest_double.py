@@ -149,7 +149,7 @@ def _task(request: dict[str, Any]) -> dict[str, Any]:
         "tags": request.get("tags"),
         "correlation_id": request["correlation_id"],
         "parent_correlation_id": request.get("parent_correlation_id"),
-        **{f"{name}_steps": 1 for name in counts},
+        **{f"{name}_steps": n for n, name in enumerate(counts, 1)},
         "execution_status": "has_ready_steps",
         "recommended_action": "execute_ready_steps",
         "completion_percentage": 0.0,

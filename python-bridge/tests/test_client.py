@@ -22,7 +22,17 @@ from tasker_core import (
     TaskerClient,
     _tasker_core,
 )
-from tasker_core.client import ClientSettings, StepReadiness, TaskerClientError
+from tasker_core.client import (
+    ClientSettings,
+    HealthResponse,
+    PaginationInfo,
+    StepAuditResponse,
+    StepReadiness,
+    StepResponse,
+    TaskerClientError,
+    TaskListResponse,
+    TaskResponse,
+)
 
 
 @pytest.fixture
@@ -33,6 +43,12 @@ def rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RestDouble
     monkeypatch.setenv("TASKER_ORCHESTRATION_URL", double.url)
     yield double
     double.close()
+
+
+def test_the_root_calls_the_answers_after_the_client() -> None:
+    assert (ClientTaskResponse, ClientTaskListResponse) == (TaskResponse, TaskListResponse)
+    assert (ClientStepResponse, ClientStepAuditResponse) == (StepResponse, StepAuditResponse)
+    assert (ClientHealthResponse, ClientPaginationInfo) == (HealthResponse, PaginationInfo)
 
 
 def client(**options: Any) -> TaskerClient:
@@ -61,6 +77,8 @@ def test_a_task_is_created_read_listed_and_cancelled(rest: RestDouble) -> None:
         "parent_correlation_id": None,
     }
     assert (task.status, task.total_steps, task.priority) == ("pending", 1, 5)
+    assert (task.pending_steps, task.in_progress_steps, task.ready_steps) == (2, 3, 6)
+    assert (task.completed_steps, task.failed_steps) == (4, 5)
     assert isinstance(task.steps[0], StepReadiness) and task.steps[0].name == "first"
     with pytest.raises(FrozenInstanceError):
         task.status = "x"  # type: ignore[misc]

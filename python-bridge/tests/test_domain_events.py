@@ -350,3 +350,32 @@ def wait_until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited for 20 s"
         time.sleep(0.005)
+
+
+def test_hooks_run_around_an_event_and_errors_stay_inside() -> None:
+    class Hooked(BaseSubscriber):
+        def __init__(self) -> None:
+            self.seen: list[Any] = []
+
+        @classmethod
+        def subscribes_to(cls) -> list[str]:
+            return ["order.*"]
+
+        def before_handle(self, event: dict[str, Any]) -> bool:
+            return event["event_name"] != "order.skipped"
+
+        def handle(self, event: dict[str, Any]) -> None:
+            if event["event_name"] == "order.bad":
+                raise ValueError("bad")
+            self.seen.append(event["event_name"])
+
+        def after_handle(self, event: dict[str, Any]) -> None:
+            self.seen.append("after")
+
+        def on_handle_error(self, event: dict[str, Any], error: Exception) -> None:
+            self.seen.append(str(error))
+
+    hooked = Hooked()
+    for name, handled in (("order.good", True), ("order.skipped", True), ("order.bad", False)):
+        assert hooked.handle_event_safely({"event_name": name}) is handled
+    assert hooked.seen == ["order.good", "after", "bad"]

@@ -38,7 +38,7 @@ def load(text: str) -> Any:
     """The first document of the text as plain data. Raises YamlError naming the line."""
     if _pyyaml is not None:
         try:
-            return _pyyaml.safe_load(text)
+            return next(iter(_pyyaml.safe_load_all(text)), None)
         except _pyyaml.YAMLError as error:
             raise YamlError(str(error)) from error
     return read(text)
@@ -59,7 +59,7 @@ class _Reader:
     """A cursor over the lines that are neither empty nor comments."""
 
     def __init__(self, text: str) -> None:
-        self._raw = text.split("\n")
+        self._raw = text.removesuffix("\n").split("\n")
         self._at = -1
         self.line: str | None = None
         self.indent = 0
@@ -137,6 +137,8 @@ class _Reader:
                 self._advance()
             return self._flow(text)
         while self.line is not None and self.indent > indent and not _ends_quoted(text):
+            if _KEY.match(self.line):
+                raise self.error("a key cannot stand inside a text")
             text += " " + self.line
             self._advance()
         return self._scalar(text)

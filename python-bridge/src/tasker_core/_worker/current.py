@@ -109,6 +109,8 @@ class WorkerRuntime:
             session = self._session
             if session is not None and session.is_connected:
                 return session
+            if self.state is not WorkerState.RUNNING:
+                raise FFIError("the worker is shutting down")
             if time.monotonic() < self._redial_at:
                 raise FFIError(self.error or "the connection to the host is lost")
             try:

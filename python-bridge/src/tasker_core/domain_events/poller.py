@@ -69,12 +69,12 @@ class InProcessDomainEventPoller:
         self._processed = 0
         self._lagged = 0
 
-    def on_event(self, callback: Callable[[InProcessDomainEvent], None]) -> None:
-        self._on_event.append(callback)
+    def on_event(self, cb: Callable[[InProcessDomainEvent], None]) -> None:
+        self._on_event.append(cb)
 
-    def on_error(self, callback: Callable[[Exception], None]) -> None:
-        """`callback` gets what a callback of `on_event` raised."""
-        self._on_error.append(callback)
+    def on_error(self, cb: Callable[[Exception], None]) -> None:
+        """`cb` gets what a callback of `on_event` raised."""
+        self._on_error.append(cb)
 
     def start(self) -> None:
         """A second start is without effect."""

@@ -6,7 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import Any, cast, Protocol
+from typing import Any, Protocol, cast
 
 from tasker_core.types.events import InProcessDomainEvent
 

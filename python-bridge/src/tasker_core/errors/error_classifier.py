@@ -28,17 +28,17 @@ class ErrorClassifier:
     def __init__(self, *, default_retryable: bool = True) -> None:
         self.default_retryable = default_retryable
 
-    def retryable(self, error: BaseException) -> bool:
-        return self._decide(error)[0]
+    def retryable(self, exc: BaseException) -> bool:
+        return self._decide(exc)[0]
 
-    def permanent(self, error: BaseException) -> bool:
-        return not self.retryable(error)
+    def permanent(self, exc: BaseException) -> bool:
+        return not self.retryable(exc)
 
-    def classify(self, error: BaseException) -> dict[str, Any]:
+    def classify(self, exc: BaseException) -> dict[str, Any]:
         """`{error_type, retryable, classification}`."""
-        retryable, classification = self._decide(error)
+        retryable, classification = self._decide(exc)
         return {
-            "error_type": type(error).__name__,
+            "error_type": type(exc).__name__,
             "retryable": retryable,
             "classification": classification,
         }

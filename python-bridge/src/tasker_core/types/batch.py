@@ -106,10 +106,10 @@ class BatchWorkerContext(Model):
         return self.checkpoint_cursor is not None
 
     @classmethod
-    def from_step_context(cls, context: StepContext) -> BatchWorkerContext | None:
+    def from_step_context(cls, ctx: StepContext) -> BatchWorkerContext | None:
         """From the step's inputs, else `batch_context` of its configuration or of the task."""
-        checkpoint = context.checkpoint or {}
-        cursor = context.step_inputs.get("cursor")
+        checkpoint = ctx.checkpoint or {}
+        cursor = ctx.step_inputs.get("cursor")
         if isinstance(cursor, dict):
             given = cast("dict[str, Any]", cursor)
             return cls(
@@ -121,10 +121,10 @@ class BatchWorkerContext(Model):
                 ),
                 0,
                 1,
-                context.step_inputs.get("batch_metadata") or {},
+                ctx.step_inputs.get("batch_metadata") or {},
                 checkpoint,
             )
-        for source in (context.step_config, context.input_data):
+        for source in (ctx.step_config, ctx.input_data):
             described = source.get("batch_context")
             if isinstance(described, dict):
                 return cls._from_batch_context(cast("dict[str, Any]", described), checkpoint)
