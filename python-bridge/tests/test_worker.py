@@ -565,6 +565,24 @@ def test_graceful_shutdown_finishes_what_is_in_flight(spawned: Spawned) -> None:
     assert get_worker_status().worker_core_status == "shutting_down"
 
 
+def test_stopping_waits_for_what_runs(spawned: Spawned) -> None:
+    began = threading.Event()
+
+    @step_handler("slow")
+    def slow(context: StepContext) -> dict[str, Any]:
+        began.set()
+        return {"cancelled": context.wait_cancelled(0.5)}
+
+    register(slow)
+    spawned.script({"callable": "slow"})
+    with Worker.start() as worker:
+        assert began.wait(PATIENCE_SECONDS)
+    assert not worker.is_running
+    assert spawned.answers(1)[0]["value"] == {"cancelled": False}
+    kinds = [each["type"] for each in spawned.record()]
+    assert kinds.index("result") < kinds.index("bye") < kinds.index("stopped")
+
+
 def test_versions() -> None:
     assert tasker_core.version() == tasker_core.get_version() == tasker_core.__version__
     assert tasker_core.__version__ in tasker_core.get_rust_version()

@@ -134,10 +134,12 @@ class WorkerRuntime:
         """Drain, disconnect, and stop the host that was started for this worker."""
         self.state = WorkerState.SHUTTING_DOWN
         with self._lock:
-            session, self._session = self._session, None
+            session = self._session
             inherited, self._inherited = self._inherited, None
         if session is not None:
+            # Still the connection meanwhile: what runs is completed over it.
             session.close(grace_seconds)
+            self._session = None
         if inherited is not None:
             inherited.close()
         if self.host is not None:
