@@ -69,8 +69,9 @@ export async function startSplit({
     configure,
   });
   const project = await createCliProject(() => databaseUrl);
-  const files = templates.map((text, i) => [`config/tasks/${i}.yaml`, text] as const);
-  await project.write({ "tasker.toml": WORKER_TOML, ...Object.fromEntries(files) });
+  // One template tells the worker its namespace; the others it finds in the database, as the server registered them.
+  const [known = ""] = templates;
+  await project.write({ "tasker.toml": WORKER_TOML, "config/tasks/known.yaml": known });
   const stopFront = async () => {
     await front.engine.stop();
     await project.remove();
