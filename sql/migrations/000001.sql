@@ -731,16 +731,16 @@ begin
   return (v_to * v_above / v_cycle - v_from * v_above / v_cycle) - (v_to * v_below / v_cycle - v_from * v_below / v_cycle);
 end $$;
 
--- Whose turn comes when: the place of the p_nth claim of a class behind the first p_turn claims.
-create function tasker_core._class_place(p_class integer, p_nth bigint, p_turn bigint) returns bigint
+-- Whose turn comes when: the place in the order of claims of the p_nth of a class. A bare expression, so that it is
+-- inlined: claim_steps asks for every step that it has read.
+create function tasker_core._class_place(p_class integer, p_nth bigint) returns bigint
 language sql immutable parallel safe
 as $$
   select case p_class
-    when 0 then 10 * n
-    when 1 then 10 * ((n - 1) / 3) + (array[3, 5, 8])[(n - 1) % 3 + 1]
-    else 10 * ((n - 1) / 6) + (array[1, 2, 4, 6, 7, 9])[(n - 1) % 6 + 1]
+    when 0 then 10 * p_nth
+    when 1 then 10 * ((p_nth - 1) / 3) + (array[3, 5, 8])[(p_nth - 1) % 3 + 1]
+    else 10 * ((p_nth - 1) / 6) + (array[1, 2, 4, 6, 7, 9])[(p_nth - 1) % 6 + 1]
   end
-  from (select p_nth + tasker_core._class_share(p_class, (p_turn % 10)::integer, 0, '{1,3,6}') as n) x
 $$;
 
 -- 0210_function_create_queue.sql
@@ -891,8 +891,19 @@ begin
       v_messages bigint[];
       v_steps bigint[];
     begin
+      if not exists (select from %6$s) and not exists (select from %7$s) then
+        -- As it mostly is; the shares need not be reckoned.
+        select r.message_ids, r.step_ids into message_ids, step_ids
+        from tasker_core._queue_%3$s_read(p_limit, p_callables, 0) r;
+        if message_ids is not null then
+          v_got := cardinality(message_ids);
+          queue_ids := array_fill(%5$s + 1, array[v_got]);
+          waiting_class := case when v_got = p_limit then 1 end;
+        end if;
+        return;
+      end if;
       while v_total < p_limit and v_weights <> '{0,0,0}' loop
-        -- Normal last: mostly it is the only one, and then gets all at once.
+        -- Normal last: it is the one that is least often empty, and then gets what the others leave at once.
         foreach v_class in array '{2,0,1}'::integer[] loop
           continue when v_weights[v_class + 1] = 0;
           v_want := least(p_limit - v_total,
@@ -928,7 +939,9 @@ begin
         when v_weights[1] > 0 and v_counts[1] > 0 then 0
       end;
     end $body$
-  $fn$, p_namespace_id, v_base + 2, v_base + 1, v_base, v_base);
+  $fn$, p_namespace_id, v_base + 2, v_base + 1, v_base, v_base,
+    format('pgmq.%I', 'q_' || lower(tasker_core._queue_name(p_namespace, v_base + 2))),
+    format('pgmq.%I', 'q_' || lower(tasker_core._queue_name(p_namespace, v_base))));
 end $$;
 
 -- Takes messages away; p_message_ids is aligned with p_queue_ids and may have nulls. locks: messages (skip locked).
@@ -2197,6 +2210,7 @@ declare
   v_missed_callables integer[];
   v_free integer[] := p_free;
   v_turn bigint := p_turn;
+  v_before integer[];           -- claims of each class since its cycle began
   v_group record;
 begin
   foreach v_namespace_id in array p_namespace_ids loop
@@ -2228,6 +2242,7 @@ begin
     select array_agg(x.s) into v_steps
     from (select s from tasker_core.steps s where s.step_id = any(v_ids) order by s.step_id for update) x;
 
+    v_before := array[0, v_turn % 10 * 4 / 10, v_turn % 10 - v_turn % 10 * 4 / 10];
     select
       coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'take'), '{}'),
       array_agg(x.n) filter (where x.verdict = 'gone'),
@@ -2244,17 +2259,19 @@ begin
             then 'take'
         end as verdict
       from (
-        select z.*, tasker_core._class_place(z.class,
-          row_number() over (partition by z.runnable, z.pool, z.class order by z.message_id), v_turn) as place
+        select w.*, tasker_core._class_place(w.class, w.nth + v_before[w.class + 1]) as place
         from (
-          select i.step_id, i.n, v_message_ids[i.n] as message_id, v_queue_ids[i.n] & 3 as class, s.callable_id,
-            coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
-            case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
-            case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
-              then p_pools[width_bucket(s.callable_id, p_callables)] end as pool
-          from unnest(v_ids) with ordinality i(step_id, n)
-          left join unnest(v_steps) s on s.step_id = i.step_id
-        ) z
+          select z.*, row_number() over (partition by z.runnable, z.pool, z.class order by z.message_id) as nth
+          from (
+            select i.step_id, i.n, v_message_ids[i.n] as message_id, v_queue_ids[i.n] & 3 as class, s.callable_id,
+              coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
+              case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
+              case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
+                then p_pools[width_bucket(s.callable_id, p_callables)] end as pool
+            from unnest(v_ids) with ordinality i(step_id, n)
+            left join unnest(v_steps) s on s.step_id = i.step_id
+          ) z
+        ) w
       ) y
     ) x;
 

@@ -25,14 +25,14 @@ begin
   return (v_to * v_above / v_cycle - v_from * v_above / v_cycle) - (v_to * v_below / v_cycle - v_from * v_below / v_cycle);
 end $$;
 
--- Whose turn comes when: the place of the p_nth claim of a class behind the first p_turn claims.
-create function tasker_core._class_place(p_class integer, p_nth bigint, p_turn bigint) returns bigint
+-- Whose turn comes when: the place in the order of claims of the p_nth of a class. A bare expression, so that it is
+-- inlined: claim_steps asks for every step that it has read.
+create function tasker_core._class_place(p_class integer, p_nth bigint) returns bigint
 language sql immutable parallel safe
 as $$
   select case p_class
-    when 0 then 10 * n
-    when 1 then 10 * ((n - 1) / 3) + (array[3, 5, 8])[(n - 1) % 3 + 1]
-    else 10 * ((n - 1) / 6) + (array[1, 2, 4, 6, 7, 9])[(n - 1) % 6 + 1]
+    when 0 then 10 * p_nth
+    when 1 then 10 * ((p_nth - 1) / 3) + (array[3, 5, 8])[(p_nth - 1) % 3 + 1]
+    else 10 * ((p_nth - 1) / 6) + (array[1, 2, 4, 6, 7, 9])[(p_nth - 1) % 6 + 1]
   end
-  from (select p_nth + tasker_core._class_share(p_class, (p_turn % 10)::integer, 0, '{1,3,6}') as n) x
 $$;

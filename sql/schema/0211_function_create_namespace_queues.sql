@@ -30,8 +30,19 @@ begin
       v_messages bigint[];
       v_steps bigint[];
     begin
+      if not exists (select from %6$s) and not exists (select from %7$s) then
+        -- As it mostly is; the shares need not be reckoned.
+        select r.message_ids, r.step_ids into message_ids, step_ids
+        from tasker_core._queue_%3$s_read(p_limit, p_callables, 0) r;
+        if message_ids is not null then
+          v_got := cardinality(message_ids);
+          queue_ids := array_fill(%5$s + 1, array[v_got]);
+          waiting_class := case when v_got = p_limit then 1 end;
+        end if;
+        return;
+      end if;
       while v_total < p_limit and v_weights <> '{0,0,0}' loop
-        -- Normal last: mostly it is the only one, and then gets all at once.
+        -- Normal last: it is the one that is least often empty, and then gets what the others leave at once.
         foreach v_class in array '{2,0,1}'::integer[] loop
           continue when v_weights[v_class + 1] = 0;
           v_want := least(p_limit - v_total,
@@ -67,7 +78,9 @@ begin
         when v_weights[1] > 0 and v_counts[1] > 0 then 0
       end;
     end $body$
-  $fn$, p_namespace_id, v_base + 2, v_base + 1, v_base, v_base);
+  $fn$, p_namespace_id, v_base + 2, v_base + 1, v_base, v_base,
+    format('pgmq.%I', 'q_' || lower(tasker_core._queue_name(p_namespace, v_base + 2))),
+    format('pgmq.%I', 'q_' || lower(tasker_core._queue_name(p_namespace, v_base))));
 end $$;
 
 -- Takes messages away; p_message_ids is aligned with p_queue_ids and may have nulls. locks: messages (skip locked).

@@ -64,6 +64,7 @@ declare
   v_missed_callables integer[];
   v_free integer[] := p_free;
   v_turn bigint := p_turn;
+  v_before integer[];           -- claims of each class since its cycle began
   v_group record;
 begin
   foreach v_namespace_id in array p_namespace_ids loop
@@ -95,6 +96,7 @@ begin
     select array_agg(x.s) into v_steps
     from (select s from tasker_core.steps s where s.step_id = any(v_ids) order by s.step_id for update) x;
 
+    v_before := array[0, v_turn % 10 * 4 / 10, v_turn % 10 - v_turn % 10 * 4 / 10];
     select
       coalesce(array_agg(x.step_id order by x.step_id) filter (where x.verdict = 'take'), '{}'),
       array_agg(x.n) filter (where x.verdict = 'gone'),
@@ -111,17 +113,19 @@ begin
             then 'take'
         end as verdict
       from (
-        select z.*, tasker_core._class_place(z.class,
-          row_number() over (partition by z.runnable, z.pool, z.class order by z.message_id), v_turn) as place
+        select w.*, tasker_core._class_place(w.class, w.nth + v_before[w.class + 1]) as place
         from (
-          select i.step_id, i.n, v_message_ids[i.n] as message_id, v_queue_ids[i.n] & 3 as class, s.callable_id,
-            coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
-            case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
-            case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
-              then p_pools[width_bucket(s.callable_id, p_callables)] end as pool
-          from unnest(v_ids) with ordinality i(step_id, n)
-          left join unnest(v_steps) s on s.step_id = i.step_id
-        ) z
+          select z.*, row_number() over (partition by z.runnable, z.pool, z.class order by z.message_id) as nth
+          from (
+            select i.step_id, i.n, v_message_ids[i.n] as message_id, v_queue_ids[i.n] & 3 as class, s.callable_id,
+              coalesce(s.state = 'enqueued' or (s.state = 'in_progress' and s.leased_until <= v_now), false) as runnable,
+              case when s.state = 'in_progress' then 'leased' else 'gone' end as otherwise,
+              case when p_callables[width_bucket(s.callable_id, p_callables)] = s.callable_id
+                then p_pools[width_bucket(s.callable_id, p_callables)] end as pool
+            from unnest(v_ids) with ordinality i(step_id, n)
+            left join unnest(v_steps) s on s.step_id = i.step_id
+          ) z
+        ) w
       ) y
     ) x;
 
