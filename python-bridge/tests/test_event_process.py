@@ -15,7 +15,7 @@ from host import ScriptedHost, step_body, step_header
 
 StartHost = Callable[..., ScriptedHost]
 
-HANDLERS = '''
+HANDLERS = """
 import json
 import time
 
@@ -102,7 +102,7 @@ class NeedsArguments(BasePublisher):
 
     def __init__(self, client):
         self.client = client
-'''
+"""
 
 
 @pytest.fixture

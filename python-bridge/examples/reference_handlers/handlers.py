@@ -170,8 +170,11 @@ class Checkpoint(StepHandler):
 
 
 class Items(StepHandler):
-    """Adds up the items 1..`items`, yielding after every `every`; each chunk takes `ms`. The first attempt fails at
-    cursor `fail_at`. Says where its chunks began and what became of numbers on the way."""
+    """Adds up the items 1..`items`, yielding after every `every`; each chunk takes `ms`.
+
+    The first attempt fails at cursor `fail_at`. Says where its chunks began and what became of
+    numbers on the way.
+    """
 
     handler_name = "reference.items"
 

@@ -25,7 +25,7 @@ class Worker:
     """The worker of this process.
 
         with Worker.start(handler_packages=["my_app.handlers"]):
-            signal.pause()
+            stop.wait()  # a threading.Event that your signal handlers set
 
     Leaving the block lets running steps finish and stops the worker.
     """
