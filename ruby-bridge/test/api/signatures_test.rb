@@ -2,6 +2,7 @@
 
 require_relative '../test_helper'
 require 'tasker'
+require 'tasker_core/testing'
 
 # The signatures in sig/ are consistent, and describe what exists. Needs the rbs gem, which comes with most Rubies.
 class SignaturesTest < Minitest::Test

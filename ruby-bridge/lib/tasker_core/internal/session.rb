@@ -21,13 +21,14 @@ module TaskerCore
 
         # Joins the host that `TASKER_BRIDGE` names, or starts one, and begins to take steps.
         # @param polled [Boolean] see {Runtime::WorkerProcess}
+        # @yieldparam process [Runtime::WorkerProcess] before the first step is taken
         # @return [Runtime::WorkerProcess]
         # @raise [Errors::ConfigurationError, Errors::TimeoutError] saying why there is no host; nothing is left running
-        def open(registry: Registry::HandlerRegistry.instance, slots: nil, pool: nil, polled: false)
+        def open(registry: Registry::HandlerRegistry.instance, slots: nil, pool: nil, polled: false, &prepare)
           @lock.synchronize do
             raise Errors::OrchestrationError, 'a worker runs in this process already' if running?
 
-            begin_session(registry, slots, pool, polled)
+            begin_session(registry, slots, pool, polled, prepare)
           end
         end
 
@@ -52,13 +53,14 @@ module TaskerCore
 
         private
 
-        def begin_session(registry, slots, pool, polled)
+        def begin_session(registry, slots, pool, polled, prepare)
           slots ||= Integer(ENV.fetch('TASKER_WORKER_SLOTS', DEFAULT_SLOTS))
           pool ||= ENV.fetch('TASKER_WORKER_POOL', DEFAULT_POOL)
           manifest = Manifest.build(registry, pool)
           io, token = connect
-          @process = Runtime::WorkerProcess.new(io, pool: pool, slots: slots, handlers: manifest, registry: registry, token: token,
-                                                    polled: polled, owns_process: false, observer: Worker::StepObserver.new).start
+          process = Runtime::WorkerProcess.new(io, pool: pool, slots: slots, handlers: manifest, registry: registry, token: token,
+                                                    polled: polled, owns_process: false, observer: Worker::StepObserver.new)
+          @process = process.start { prepare&.call(process) }
           @thread = Thread.new(@process, @host) { |process, host| serve(process, host) }
           @thread.name = 'tasker-session'
           @process

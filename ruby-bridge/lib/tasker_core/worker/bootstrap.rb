@@ -35,10 +35,9 @@ module TaskerCore
 
           EventBridge.instance.start!
           start_parts # the handshake says what they listen to
-          @process = Internal::Session.open(slots: slots, pool: pool)
+          @process = Internal::Session.open(slots: slots, pool: pool) { |process| trap_signals(process) }
           @thread = Internal::Session.thread
           @ended = Thread.new { finish(@thread) }
-          trap_signals
         end
         self
       end
@@ -111,8 +110,7 @@ module TaskerCore
       end
 
       # A signal may come while any lock is held: only the queue behind `stop` is used.
-      def trap_signals
-        process = @process
+      def trap_signals(process)
         owner = Process.pid
         SIGNALS.each do |signal|
           @previous_traps[signal] = Signal.trap(signal) do
