@@ -47,10 +47,11 @@ import { attachEvents } from "./worker/attach-events.js";
 import { CodeTemplates } from "./worker/code-templates.js";
 import { EventPublisher } from "./worker/event-publisher.js";
 import { EventRelay } from "./worker/event-relay.js";
+import type { JoinOptions } from "./worker/joined-host.js";
 import type { BridgeLanguage } from "./worker/language-pools.js";
 import { MaintenanceLoop } from "./worker/maintenance.js";
 import { OrchestratorHost } from "./worker/orchestrator-host.js";
-import { type JoinOptions, WorkerHost } from "./worker/worker-host.js";
+import { WorkerHost } from "./worker/worker-host.js";
 
 export interface EngineOptions {
   /** Postgres with a migrated schema, unless `migrate` is set. */

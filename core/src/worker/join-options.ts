@@ -6,7 +6,7 @@ import { type JoinAddress, parseJoinAddress } from "../bridge/index.js";
 import { type Config, isLoopback } from "../config/index.js";
 import { ConfigError, messageOf } from "../errors/index.js";
 import { Secret } from "../lib/secret.js";
-import type { JoinOptions } from "./worker-host.js";
+import type { JoinOptions } from "./joined-host.js";
 
 /**
  * What `[worker.join]` says; null when nobody can join. A token file that is not there yet is made, readable by its

@@ -1,11 +1,6 @@
 import { hostname } from "node:os";
 import type { HandlerRegistry } from "@tasker-core/sdk/host";
-import {
-  type EventDesk,
-  JoinDoor,
-  type JoinDoorOptions,
-  type JoinedPeer,
-} from "../bridge/index.js";
+import type { EventDesk } from "../bridge/index.js";
 import { CompletionChannel } from "../channels/index.js";
 import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/functions/index.js";
 import { type Pool, PumpLink } from "../db/index.js";
@@ -23,9 +18,9 @@ import { DeliveryBuilder } from "./delivery-builder.js";
 import { Dispatcher } from "./dispatcher.js";
 import type { EventPublisher } from "./event-publisher.js";
 import type { EventRelay } from "./event-relay.js";
-import { JoinedPools } from "./joined-pools.js";
+import { JoinedHost, type JoinOptions } from "./joined-host.js";
 import { type BridgeLanguage, createLanguagePools, type LanguagePool } from "./language-pools.js";
-import { LeaseGuard, SharedHoldings } from "./lease-guard/index.js";
+import { LeaseGuard } from "./lease-guard/index.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import { Ledger, type TakenAway } from "./ledger.js";
 import { PoolSet } from "./pool-set.js";
@@ -55,24 +50,6 @@ export interface WorkerSettings extends PumpSettings {
   /** False under the compatibility profile: a result that does not match its schema is only warned about. */
   readonly enforceResultSchemas: boolean;
 }
-
-/** Steps that the lease guard can keep at once; a place costs 24 bytes. */
-const GUARDED_STEPS = 16_384;
-
-/** What the configuration says about processes that join; the rest of the door is the worker's. */
-export type JoinOptions = Pick<
-  JoinDoorOptions,
-  | "addresses"
-  | "tls"
-  | "token"
-  | "handshakeTimeoutMs"
-  | "maxProcesses"
-  | "maxFrame"
-  | "pingMs"
-  | "resumeMs"
-  | "cancelGraceMs"
-  | "drainGraceMs"
->;
 
 export interface WorkerHostOptions {
   readonly url: string;
@@ -110,9 +87,6 @@ export class WorkerHost {
   readonly languages: readonly LanguagePool[];
   readonly cache: TaskCache;
   readonly ledger: Ledger;
-  /** Only where handlers run in this process: others cannot stop its event loop. */
-  readonly #shared: SharedArrayBuffer | null;
-  readonly #holdings: SharedHoldings | null;
   readonly link: PumpLink;
   readonly #leaseLink: PumpLink;
   readonly #options: WorkerHostOptions;
@@ -121,11 +95,11 @@ export class WorkerHost {
   #workerId = 0;
   #pump: StepPump | undefined;
   #keeper: LeaseKeeper | undefined;
-  #guard: LeaseGuard | undefined;
+  /** Only where handlers run in this process: others cannot stop its event loop. */
+  readonly #guard: LeaseGuard | null;
   #listener: WakeListener | undefined;
   readonly #relays: readonly EventRelay[];
-  #door: JoinDoor | undefined;
-  #joined: JoinedPools | undefined;
+  readonly #joined: JoinedHost | null;
   readonly #routes: CallableRoutes;
 
   constructor(options: WorkerHostOptions) {
@@ -148,16 +122,22 @@ export class WorkerHost {
     );
     this.pools = new PoolSet(this.languages, settings);
     const isGuarded = options.typescript !== null && settings.hasLeaseGuard;
-    this.#shared = isGuarded ? SharedHoldings.allocate(GUARDED_STEPS) : null;
-    this.#holdings =
-      this.#shared === null ? null : new SharedHoldings(this.#shared, settings.completionTimeoutMs);
-    this.ledger = new Ledger(this.#holdings);
+    this.#guard = isGuarded
+      ? new LeaseGuard({
+          url: options.url,
+          leaseMs: settings.leaseMs,
+          graceMs: settings.completionTimeoutMs,
+          logger,
+        })
+      : null;
+    this.ledger = new Ledger(this.#guard?.holdings ?? null);
     this.#routes = new CallableRoutes({
       pools: this.pools,
       routes: settings.routes,
       register: (callables) => this.#register(callables),
       logger,
     });
+    this.#joined = options.join === null ? null : this.#joinedHost(options.join);
     this.cache = new TaskCache({
       db: options.pool,
       maxBytes: settings.cacheBytes,
@@ -255,11 +235,11 @@ export class WorkerHost {
       workerId: this.#workerId,
       leaseMs: settings.leaseMs,
       logger,
-      holdings: this.#holdings,
+      holdings: this.#guard?.holdings ?? null,
     });
     await this.#pump.start();
     await this.#keeper.start();
-    await this.#startGuard();
+    await this.#guard?.start(this.#workerId);
     if (settings.isListening) {
       this.#listener = new WakeListener({
         url,
@@ -270,14 +250,12 @@ export class WorkerHost {
       });
       await this.#listener.start();
     }
-    if (this.#options.join === null) return;
-    this.#door = this.#newDoor(this.#options.join);
-    await this.#door.open();
+    await this.#joined?.open();
   }
 
   /** Where handler processes can join, as they name it in `TASKER_BRIDGE`. */
   get joinAddresses(): readonly string[] {
-    return this.#door?.addresses ?? [];
+    return this.#joined?.addresses ?? [];
   }
 
   /** Takes nothing more, lets handlers finish for the drain time, stores every answer, gives the rest back. */
@@ -295,7 +273,7 @@ export class WorkerHost {
     ]);
     await Promise.all([
       ...this.languages.map((language) => language.stop(drainTimeoutMs)),
-      this.#door?.close(drainTimeoutMs),
+      this.#joined?.close(drainTimeoutMs),
     ]);
     await this.#pump?.stop();
     await this.#keeper?.stop();
@@ -365,59 +343,26 @@ export class WorkerHost {
     return registered.callableIds;
   }
 
-  async #startGuard(): Promise<void> {
-    if (this.#shared === null) return;
-    const { url, settings, logger } = this.#options;
-    this.#guard = new LeaseGuard({
-      buffer: this.#shared,
-      url,
-      workerId: this.#workerId,
-      leaseMs: settings.leaseMs,
-      logger,
-    });
-    await this.#guard.start();
-  }
-
-  #newDoor(options: JoinOptions): JoinDoor {
-    const { settings, logger } = this.#options;
-    const joined = new JoinedPools({
+  #joinedHost(join: JoinOptions): JoinedHost {
+    const { settings, logger, relay, codeTemplates } = this.#options;
+    return new JoinedHost({
+      join,
+      routes: this.#routes,
+      own: this.languages,
+      codeTemplates,
       pools: this.pools,
-      relay: this.#options.relay,
+      relay,
       maxPrefetchPerSlot: settings.maxPrefetchPerSlot,
       channel: {
         completions: this.#completions,
         clock: systemClock,
         completionTimeoutMs: settings.completionTimeoutMs,
       },
-      onChange: async () => {
-        await this.#routes.set(this.languages, joined.pools);
-        this.#pump?.requestScan();
-      },
-    });
-    this.#joined = joined;
-    return new JoinDoor({
-      ...options,
       hostId: this.workerName,
       clock: systemClock,
-      logger: logger.child({ lane: "joined" }),
       leaseMs: settings.leaseMs,
-      seat: (language, handlers) => joined.seat(language, handlers),
-      onJoined: (peer) => this.#report(this.#welcome(peer, joined)),
-      onGone: (peer) => this.#report(joined.left(peer)),
-    });
-  }
-
-  async #welcome(peer: JoinedPeer, joined: JoinedPools): Promise<void> {
-    await this.#options.codeTemplates.define(peer.language, peer.templates);
-    if (!peer.hasEnded) await joined.joined(peer); // it may have left meanwhile
-  }
-
-  #report(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      this.#options.logger.error(
-        { err: error },
-        "the routes of this worker were not brought up to date",
-      );
+      onRoutesChanged: () => this.#pump?.requestScan(),
+      logger: logger.child({ lane: "joined" }),
     });
   }
 }

@@ -2,11 +2,17 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../observability/index.js";
+import { SharedHoldings } from "./shared-holdings.js";
 import type { GuardData } from "./thread.js";
 
-export interface LeaseGuardOptions extends GuardData {
+export interface LeaseGuardOptions extends Omit<GuardData, "buffer" | "workerId"> {
+  /** How long after its time a step is still held: its answer may be on the way. */
+  readonly graceMs: number;
   readonly logger: Logger;
 }
+
+/** Steps that can be kept at once; a place costs 24 bytes. */
+const MAX_STEPS = 16_384;
 
 /**
  * Keeps the leases of a host whose event loop stands still: a TypeScript handler that computes for longer than the lease
@@ -14,12 +20,16 @@ export interface LeaseGuardOptions extends GuardData {
  */
 export class LeaseGuard {
   readonly name = "lease-guard";
+  /** What the host holds, written by it and read by the thread. */
+  readonly holdings: SharedHoldings;
+  readonly #buffer = SharedHoldings.allocate(MAX_STEPS);
   readonly #options: LeaseGuardOptions;
   #thread: Worker | undefined;
   #renewals = 0;
 
   constructor(options: LeaseGuardOptions) {
     this.#options = options;
+    this.holdings = new SharedHoldings(this.#buffer, options.graceMs);
   }
 
   /** How often the host was too busy to renew. */
@@ -27,10 +37,9 @@ export class LeaseGuard {
     return this.#renewals;
   }
 
-  async start(): Promise<void> {
-    const { buffer, url, workerId, leaseMs, logger } = this.#options;
-    const workerData: GuardData = { buffer, url, workerId, leaseMs };
-    const thread = startThread(workerData);
+  async start(workerId: number): Promise<void> {
+    const { url, leaseMs, logger } = this.#options;
+    const thread = startThread({ buffer: this.#buffer, url, workerId, leaseMs });
     this.#thread = thread;
     thread.unref();
     thread.on("message", ({ renewed }: { renewed: number }) => {
