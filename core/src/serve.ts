@@ -16,7 +16,7 @@ export interface ServeOptions {
  * @throws ConfigError BIND_UNSAFE when it would serve other machines without authentication
  */
 export function orchestrationApi(options: ServeOptions): WebServer | null {
-  const { engine, config, version, logger } = options;
+  const { config, version, logger } = options;
   const { web } = config.orchestration;
   if (!web.enabled) return null;
   const bind = checkBind(config, "orchestration", "web");

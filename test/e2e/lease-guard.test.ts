@@ -9,7 +9,8 @@ import { type CliProject, chainTemplate, createCliProject } from "./cli-support.
  */
 const database = useTestDatabase();
 let project: CliProject;
-const BUSY_MS = 4000;
+/** Long enough for a second host to start meanwhile, on a busy machine too. */
+const BUSY_MS = 12_000;
 
 beforeAll(async () => {
   project = await createCliProject(() => database.url);
@@ -56,9 +57,11 @@ test.each([
     const task = (JSON.parse(created.stdout) as { task_uuid: string }).task_uuid;
     await waitFor(async () => (await stepOf(task)).state === "in_progress");
     const other = start(false);
+    await waitFor(() => other.stdout().includes("ready"), { timeoutMs: 30_000 });
     await waitFor(async () => (await stepOf(task)).state === "complete", { timeoutMs: 30_000 });
     expect(await stepOf(task)).toMatchObject({ by, attempts: 1 });
-    busy.child.kill("SIGTERM");
+    // The busy one may compute on for seconds, and hears no SIGTERM meanwhile.
+    busy.child.kill("SIGKILL");
     other.child.kill("SIGTERM");
     await Promise.all([busy.result, other.result]);
   },
