@@ -70,6 +70,26 @@ class BootstrapTest < Minitest::Test
     end
   end
 
+  def test_a_child_that_a_handler_forks_has_no_worker
+    code = <<~RUBY
+      forks = step_handler('forks') do |context:|
+        reader, writer = IO.pipe
+        pid = fork { writer.write(TaskerCore::FFI.worker_status['running'].to_s); exit!(0) }
+        writer.close
+        Process.wait(pid)
+        {child: reader.read, parent: TaskerCore::FFI.worker_status['running']}
+      end
+      TaskerCore::Registry::HandlerRegistry.instance.register_handler('forks', forks)
+      TaskerCore::Worker::Bootstrap.start!.wait
+    RUBY
+    run_program(code, steps: [['forks', {}]]) do |running|
+      running.wait_for('the answer') { running.messages('result').any? }
+      assert_equal '{"child":"false","parent":true}', running.messages('result').first['body']
+      Process.kill('TERM', running.pid)
+      assert_predicate running.wait, :success?, running.text
+    end
+  end
+
   def test_a_host_goes_with_its_program_even_when_that_is_killed
     run_program("#{ECHO}\nTaskerCore::Worker::Bootstrap.start!.wait") do |running|
       running.wait_for('hello') { running.messages('hello').any? }

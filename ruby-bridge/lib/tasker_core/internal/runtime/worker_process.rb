@@ -151,6 +151,7 @@ module TaskerCore
         # Runs in a process that a handler forked. A child that returns from the handler finds the queue closed, and
         # ends.
         def leave_channel
+          @ended = true
           @outbox.close
           @pool.stop
           LogOutput.sink = nil
