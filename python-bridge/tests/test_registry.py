@@ -163,3 +163,9 @@ def test_discovery_of_a_package(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     assert registry.discover_handlers("some_handlers_for_discovery") == 2
     assert sorted(registry.list_handlers()) == ["d.function", "d.named"]
     assert registry.discover_handlers("no_such_package_at_all") == 0
+
+
+def test_an_alias_of_a_class_is_no_handler() -> None:
+    module = type(pytest)("aliases")
+    module.numbers = list[int]  # type: ignore[attr-defined]
+    assert HandlerRegistry().register_module(module) == []

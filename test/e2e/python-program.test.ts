@@ -17,6 +17,7 @@ const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 const PROGRAM = `
 import sys, tasker_core
+from tasker_core.definitions import step, task_handler
 from tasker_core.step_handler import depends_on, inputs, step_handler
 
 @step_handler("sums.double")
@@ -28,6 +29,16 @@ def double(n):
 @depends_on(before="double")
 async def tell(before):
     return {"told": before["doubled"]}
+
+@task_handler("coded", namespace="py", version="2.0.0", input={"type": "object", "required": ["n"]})
+class Coded:
+    @step()
+    def add(self, context):
+        return {"n": context.get_input("n") + 1}
+
+    @step(depends_on="add", timeout_ms=5000)
+    async def show(self, add):
+        return {"shown": add["n"]}
 
 registry = tasker_core.HandlerRegistry.instance()
 for each in (double, tell):
@@ -89,6 +100,16 @@ it("runs the steps of a task and stops the host it started", async () => {
   await waitFor(async () => (await get()).status === "complete", { timeoutMs: 60_000 });
   expect((await get()).results["tell"]).toEqual({ told: 42 });
 
+  // The template that the program defines in code is registered like the file.
+  const coded = async () => {
+    const { rows } = await database.pool.query<{ configuration: string }>(
+      "select configuration::text from tasker.named_tasks where name = 'coded' and version = '2.0.0'",
+    );
+    return rows[0]?.configuration;
+  };
+  await waitFor(async () => (await coded()) !== undefined, { timeoutMs: 30_000 });
+  const template = JSON.parse((await coded()) ?? "") as { steps: { name: string }[] };
+  expect(template.steps.map(({ name }) => name)).toEqual(["add", "show"]);
   program.stdin?.end();
   expect(await ended).toBe(0);
   expect(printed).toContain("stopped");

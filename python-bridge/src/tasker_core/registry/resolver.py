@@ -192,4 +192,6 @@ def _made_by(factory: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -
 
 def is_handler_class(value: Any) -> bool:
     """True for a concrete or abstract subclass of StepHandler."""
-    return isinstance(value, type) and issubclass(value, StepHandler) and value is not StepHandler
+    # Not isinstance(value, type): to Python 3.10 `list[int]` is a class, until it is asked of what.
+    is_class = issubclass(type(value), type)
+    return is_class and issubclass(value, StepHandler) and value is not StepHandler
