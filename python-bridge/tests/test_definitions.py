@@ -237,3 +237,27 @@ def test_a_registry_takes_the_handlers_of_definitions() -> None:
     TaskRegistry.instance().register_handlers(handlers)
     assert handlers.list_handlers() == ["default.one@0.1.0:only"]
     assert handlers.resolve("default.one@0.1.0:only") is not None
+
+
+def test_pydantic_models_are_inputs_and_results() -> None:
+    pydantic = pytest.importorskip("pydantic")
+    order_model = pydantic.create_model("OrderInput", amount=(int, ...), note=(str | None, None))
+    paid_model = pydantic.create_model("Paid", amount=(int, ...))
+
+    @step()
+    def pay(inputs: Any) -> Any:
+        return paid_model(amount=inputs.amount)
+
+    @step(depends_on="pay")
+    @depends_on(paid=("pay", paid_model))
+    def tell(paid: Any) -> dict[str, Any]:
+        return {"told": paid.amount, "typed": isinstance(paid, paid_model)}
+
+    definition = define_task("pays", input=order_model, steps=[pay, tell])
+    assert definition.schema is not None and definition.schema["required"] == ["amount"]
+    assert run(definition, "pay", inputs={"amount": 4}).result == {"amount": 4}
+    assert run(definition, "tell", results={"pay": {"amount": 4}}).result == {
+        "told": 4, "typed": True,
+    }  # fmt: skip
+    refused = run(definition, "pay", inputs={"amount": "many"})
+    assert (refused.is_success, refused.error_type) == (False, "handler_error")
