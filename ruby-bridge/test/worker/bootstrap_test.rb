@@ -96,6 +96,7 @@ class BootstrapTest < Minitest::Test
       Process.kill('KILL', running.pid)
       running.wait
       running.wait_for("the host's end") { !alive?(running.host_pid) }
+      running.wait_for('its folder to go') { Dir[File.join(File.dirname(running.log), 'tasker-worker-*')].empty? }
     end
   end
 

@@ -59,7 +59,7 @@ module TaskerCore
         @pid = nil
         @reader&.join(1)
         @output&.close
-        FileUtils.remove_entry(@folder) if @folder && File.exist?(@folder)
+        FileUtils.rm_rf(@folder) if @folder
       rescue Errno::ESRCH
         nil
       end
@@ -70,7 +70,7 @@ module TaskerCore
       def launch(command)
         guard_input, @input = IO.pipe
         @output, guard_output = IO.pipe
-        @pid = Process.spawn(RbConfig.ruby, '--disable-gems', GUARD, *command, in: guard_input, out: guard_output, pgroup: true)
+        @pid = Process.spawn(RbConfig.ruby, '--disable-gems', GUARD, @folder, *command, in: guard_input, out: guard_output, pgroup: true)
         @waiter = Process.detach(@pid)
       rescue SystemCallError => e
         raise Errors::ConfigurationError, "`#{command.shelljoin}` cannot be started: #{e.message}"
