@@ -112,6 +112,11 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
     .option("-l, --limit <count>", "at most this many", positiveInteger, 20)
     .action(action(async () => (await import("./commands/task-list.js")).taskList));
   task
+    .command("explain")
+    .description("why a task is where it is, in words, and what can be done about it")
+    .argument("<uuid>", "the task's id")
+    .action(action(async () => (await import("./commands/task-explain.js")).taskExplain));
+  task
     .command("cancel")
     .description("cancel a task; handlers that run are told to stop")
     .argument("<uuid>", "the task's id")
