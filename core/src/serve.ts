@@ -2,33 +2,47 @@ import type { Engine } from "./bootstrap.js";
 import { type Config, checkBind } from "./config/index.js";
 import { ConfigError } from "./errors/index.js";
 import type { Logger } from "./observability/index.js";
-import { type OrchestrationEngine, orchestrationServer, type WebServer } from "./web/index.js";
+import {
+  createAuthenticator,
+  type OrchestrationEngine,
+  orchestrationServer,
+  type WebServer,
+} from "./web/index.js";
 
 export interface ServeOptions {
   readonly engine: Engine;
   readonly config: Config;
   readonly version: string;
   readonly logger: Logger;
+  /** What relative paths in the configuration are relative to; default the process's. */
+  readonly workingDirectory?: string;
 }
 
 /**
  * The orchestration API over a running engine; null when it is switched off. It is stopped before the engine.
- * @throws ConfigError BIND_UNSAFE when it would serve other machines without authentication
+ * @throws ConfigError BIND_UNSAFE when it would serve other machines without authentication; AUTH_UNUSABLE
  */
-export function orchestrationApi(options: ServeOptions): WebServer | null {
+export async function orchestrationApi(options: ServeOptions): Promise<WebServer | null> {
   const { config, version, logger } = options;
   const { web } = config.orchestration;
   if (!web.enabled) return null;
   const bind = checkBind(config, "orchestration", "web");
   if (bind.verdict === "refuse") throw new ConfigError("BIND_UNSAFE", bind.message ?? "");
   if (bind.verdict === "warn") logger.warn(bind.message ?? "");
+  const serverLogger = logger.child({ server: "orchestration" });
   return orchestrationServer(engineApi(options), {
     version,
     bindAddress: web.bind_address,
     requestTimeoutMs: web.request_timeout_ms,
     bodyLimitBytes: web.body_limit_bytes,
-    authorize: async () => undefined,
-    logger: logger.child({ server: "orchestration" }),
+    authenticator: await createAuthenticator({
+      auth: web.auth,
+      table: "orchestration.web.auth",
+      workingDirectory: options.workingDirectory ?? process.cwd(),
+      logger: serverLogger,
+    }),
+    apiKeyHeader: web.auth.api_key_header,
+    logger: serverLogger,
   });
 }
 

@@ -119,11 +119,12 @@ export async function startEngine(
     await checkDurability(context, loaded, engine.pool);
     await engine.start();
     if (options.isServing === true && role !== "worker") {
-      const api = orchestrationApi({
+      const api = await orchestrationApi({
         engine,
         config: loaded.config,
         version: packageVersion(),
         logger,
+        workingDirectory: context.workingDirectory,
       });
       if (api !== null) {
         await api.start();

@@ -4,6 +4,7 @@
  */
 export const ERROR_CATALOGUE = {
   // configuration
+  AUTH_UNUSABLE: { status: 500, retryable: false },
   BIND_UNSAFE: { status: 500, retryable: false },
   CALLABLE_AMBIGUOUS: { status: 500, retryable: false },
   CONFIG_INVALID: { status: 500, retryable: false },

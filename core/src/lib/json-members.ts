@@ -8,20 +8,38 @@ const COLON = 0x3a;
  * The text must have passed {@link findJsonFault}. Null when it is not an object.
  */
 export function jsonMembers(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | null {
+  return isObject(bytes) ? new Map(eachMember(bytes)) : null;
+}
+
+/** A key that one JSON object has more than once, or null. The text as for {@link jsonMembers}. */
+export function repeatedKey(bytes: Uint8Array): string | null {
+  const seen = new Set<string>();
+  for (const [key] of isObject(bytes) ? eachMember(bytes) : []) {
+    if (seen.has(key)) return key;
+    seen.add(key);
+  }
+  return null;
+}
+
+function isObject(bytes: Uint8Array): boolean {
   let at = 0;
   while (isSpace(bytes[at])) at++;
-  if (bytes[at] !== 0x7b) return null;
-  const members = new Map<string, Uint8Array>();
-  at++;
+  return bytes[at] === 0x7b;
+}
+
+function* eachMember(bytes: Uint8Array): Iterable<[key: string, value: Uint8Array]> {
+  let at = 0;
+  while (isSpace(bytes[at])) at++;
+  at++; // the opening brace
   for (;;) {
     while (isSpace(bytes[at]) || bytes[at] === COMMA) at++;
-    if (bytes[at] !== QUOTE) return members;
+    if (bytes[at] !== QUOTE) return;
     const keyEnd = stringEnd(bytes, at);
     const key = JSON.parse(Buffer.from(bytes.subarray(at, keyEnd)).toString("utf8")) as string;
     at = keyEnd;
     while (isSpace(bytes[at]) || bytes[at] === COLON) at++;
     const end = valueEnd(bytes, at);
-    members.set(key, bytes.subarray(at, end));
+    yield [key, bytes.subarray(at, end)];
     at = end;
   }
 }

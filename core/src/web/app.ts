@@ -3,9 +3,24 @@ import cors from "@fastify/cors";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "../observability/index.js";
 import { ApiError, toApiError } from "./api-error.js";
+import {
+  ANYBODY,
+  type Authenticator,
+  beyondNamespaces,
+  isGranted,
+  missingPermission,
+  type Permission,
+  type Principal,
+} from "./auth/index.js";
 import { type JsonBody, readJsonBody } from "./json-body.js";
 import { readInput } from "./read-input.js";
-import { JsonReply, type Permission, type Route, TextReply } from "./route.js";
+import { JsonReply, type Route, TextReply } from "./route.js";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    caller: Principal;
+  }
+}
 
 export interface AppOptions {
   readonly routes: readonly Route[];
@@ -13,8 +28,8 @@ export interface AppOptions {
   readonly bodyLimitBytes: number;
   /** Adds `x-request-id` to every answer. */
   readonly hasRequestIds: boolean;
-  /** @throws ApiError 401, 403. Asked before the body is read. */
-  readonly authorize: (request: FastifyRequest, permission: Permission) => Promise<void>;
+  /** Null: everybody may do everything. Asked before the body is read. */
+  readonly authenticator: Authenticator | null;
   readonly logger: Logger;
 }
 
@@ -27,7 +42,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
     forceCloseConnections: "idle",
   });
-  await app.register(cors, { origin: "*", methods: "*", allowedHeaders: "*", exposedHeaders: "*" });
+  // Allowed are the headers that are asked for: a `*` would not cover `Authorization`.
+  await app.register(cors, { origin: "*", methods: "*", exposedHeaders: "*" });
+  app.decorateRequest("caller");
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     /^application\/(?:[\w.+-]+\+)?json\b/i,
@@ -71,7 +88,11 @@ function addRoute(app: FastifyInstance, each: Route, options: AppOptions): void 
     url: each.path,
     ...(each.permission === null
       ? {}
-      : { onRequest: (request) => options.authorize(request, each.permission as Permission) }),
+      : {
+          onRequest: async (request) => {
+            request.caller = await admit(each, each.permission as Permission, request, options);
+          },
+        }),
     handler: async (request, reply) => {
       const ended = new AbortController();
       const timer = setTimeout(
@@ -93,6 +114,20 @@ function addRoute(app: FastifyInstance, each: Route, options: AppOptions): void 
   });
 }
 
+/** @throws ApiError 401, 403 */
+async function admit(
+  { method, path, isSystemWide }: Route,
+  permission: Permission,
+  { headers, ip }: FastifyRequest,
+  { authenticator }: AppOptions,
+): Promise<Principal> {
+  if (authenticator === null) return ANYBODY;
+  const caller = await authenticator.authenticate({ headers, ip, method, route: path });
+  if (!isGranted(caller, permission)) throw missingPermission(permission);
+  if (isSystemWide === true && caller.namespaces !== null) throw beyondNamespaces();
+  return caller;
+}
+
 async function handle(
   each: Route,
   request: FastifyRequest,
@@ -109,7 +144,14 @@ async function handle(
     );
   }
   const body = each.body === undefined ? {} : readInput(each.body, json.value, "body");
-  return await each.handle({ params, query, body, json, signal });
+  return await each.handle({
+    params,
+    query,
+    body,
+    json,
+    signal,
+    caller: request.caller ?? ANYBODY,
+  });
 }
 
 async function send(reply: FastifyReply, answer: JsonReply | TextReply | object): Promise<unknown> {

@@ -1,12 +1,9 @@
 import { z } from "zod";
-import { openApi } from "./openapi.js";
+import { type ApiInfo, openApi } from "./openapi.js";
 import { type Route, route, TextReply } from "./route.js";
 
 /** `/api-docs`: the description of everything else, and a page that shows it. */
-export function docsRoutes(
-  routes: readonly Route[],
-  info: { readonly title: string; readonly version: string },
-): Route[] {
+export function docsRoutes(routes: readonly Route[], info: ApiInfo): Route[] {
   const document = openApi(routes, info);
   const common = { method: "GET", permission: null, tag: "docs" } as const;
   return [

@@ -1,5 +1,11 @@
 export { ApiError } from "./api-error.js";
+export {
+  type Authenticator,
+  createAuthenticator,
+  PERMISSIONS,
+  type Permission,
+} from "./auth/index.js";
 export type { HealthInfo, OrchestrationEngine } from "./orchestration/engine.js";
 export { orchestrationRoutes, orchestrationServer } from "./orchestration/server.js";
-export { PERMISSIONS, type Permission, type Route } from "./route.js";
+export type { Route } from "./route.js";
 export { WebServer, type WebServerOptions } from "./server.js";

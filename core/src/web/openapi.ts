@@ -34,11 +34,14 @@ const ERROR_SCHEMA = {
   },
 };
 
+export interface ApiInfo {
+  readonly title: string;
+  readonly version: string;
+  readonly apiKeyHeader: string;
+}
+
 /** OpenAPI 3.1 of a server, from the declarations that serve it. */
-export function openApi(
-  routes: readonly Route[],
-  info: { readonly title: string; readonly version: string },
-): object {
+export function openApi(routes: readonly Route[], { apiKeyHeader, ...info }: ApiInfo): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const each of routes) {
     const path = each.path.replace(/:(\w+)/g, "{$1}");
@@ -55,7 +58,7 @@ export function openApi(
       schemas: { Error: ERROR_SCHEMA },
       securitySchemes: {
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
-        api_key: { type: "apiKey", in: "header", name: "X-API-Key" },
+        api_key: { type: "apiKey", in: "header", name: apiKeyHeader },
       },
     },
   };

@@ -1,32 +1,14 @@
 import type { z } from "zod";
+import type { Permission } from "./auth/permissions.js";
+import type { Principal } from "./auth/principal.js";
 import type { JsonBody } from "./json-body.js";
-
-/** The contract's vocabulary; `<resource>:*` grants all of a resource. */
-export const PERMISSIONS = [
-  "tasks:create",
-  "tasks:read",
-  "tasks:list",
-  "tasks:cancel",
-  "tasks:context_read",
-  "steps:read",
-  "steps:resolve",
-  "dlq:read",
-  "dlq:update",
-  "dlq:stats",
-  "templates:read",
-  "templates:validate",
-  "system:config_read",
-  "system:handlers_read",
-  "system:analytics_read",
-  "worker:config_read",
-  "worker:templates_read",
-] as const;
-export type Permission = (typeof PERMISSIONS)[number];
 
 export interface RouteRequest<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** Who asks; of what is outside its namespaces, nothing is shown. */
+  readonly caller: Principal;
   /** The body as it came. */
   readonly json: JsonBody;
   /** Aborts when the client has gone or the request has taken too long. */
@@ -65,6 +47,8 @@ export interface Route<
   readonly path: string;
   /** Null: nobody is asked who they are. */
   readonly permission: Permission | null;
+  /** Its answer cannot be cut down to some namespaces: callers limited to some get 403. */
+  readonly isSystemWide?: boolean;
   readonly tag: string;
   readonly summary: string;
   readonly params?: Params;

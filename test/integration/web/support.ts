@@ -1,5 +1,5 @@
-import { defaultConfig } from "../../../core/src/config/index.js";
-import { createLogger } from "../../../core/src/observability/index.js";
+import { type Config, defaultConfig } from "../../../core/src/config/index.js";
+import { createLogger, type Logger } from "../../../core/src/observability/index.js";
 import { orchestrationApi } from "../../../core/src/serve.js";
 import type { WebServer } from "../../../core/src/web/index.js";
 import type { TestEngine } from "../../support/test-engine.js";
@@ -21,14 +21,19 @@ export class TestApi {
     this.server = server;
   }
 
-  static async start(host: TestEngine): Promise<TestApi> {
+  static async start(
+    host: TestEngine,
+    configure: (config: Config) => void = () => undefined,
+    logger: Logger = createLogger({ level: "silent" }),
+  ): Promise<TestApi> {
     const config = defaultConfig();
     config.orchestration.web.bind_address = "127.0.0.1:0";
-    const server = orchestrationApi({
+    configure(config);
+    const server = await orchestrationApi({
       engine: host.engine,
       config,
       version: "0.0.0-test",
-      logger: createLogger({ level: "silent" }),
+      logger,
     });
     if (server === null) throw new Error("the API is switched off");
     await server.start();

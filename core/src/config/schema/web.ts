@@ -8,6 +8,11 @@ const apiKey = z.strictObject({
     .min(1, { error: "text that is not empty" })
     .transform((content) => new Secret(content)),
   permissions: textList(),
+  /** What it may see and act on; absent: every namespace. */
+  namespaces: z
+    .array(z.string({ error: "text" }), { error: "a list of texts" })
+    .min(1, { error: "a list of at least one namespace, or absent for all of them" })
+    .optional(),
   description: text(""),
 });
 
@@ -24,11 +29,20 @@ function auth(defaults: { issuer: string; audience: string }) {
     jwt_public_key_path: text(""),
     jwt_verification_method: choice(["public_key", "jwks"], "public_key"),
     jwt_allowed_algorithms: textList(["RS256"]),
+    /** How far clocks may be apart for `exp`, `nbf` and `iat`. */
+    jwt_leeway_seconds: integer(0, 300, 30),
+    /** Longer tokens are refused unread. */
+    jwt_max_token_bytes: integer(512, 16_384, 8192),
     jwks_url: text(""),
     jwks_refresh_interval_seconds: integer(1, 86_400, 3600),
     jwks_max_stale_seconds: integer(0, 86_400, 300),
     jwks_url_allow_http: flag(false),
+    /** How long an unknown key id does not make the key set be fetched again. */
+    jwks_cooldown_seconds: integer(1, 3600, 30),
+    jwks_timeout_ms: integer(100, 60_000, 5000),
     permissions_claim: text("permissions"),
+    /** Namespaces that a token is limited to; a token without the claim is not limited. */
+    namespaces_claim: text("namespaces"),
     strict_validation: flag(true),
     log_unknown_permissions: flag(true),
     api_key: secret(""),

@@ -114,6 +114,7 @@ export function catalogueRoutes(engine: OrchestrationEngine): Route[] {
       method: "GET",
       path: "/v1/analytics/performance",
       permission: "system:analytics_read",
+      isSystemWide: true,
       tag: "analytics",
       summary: "Figures of the last hours.",
       query: z.object({ hours: queryInteger(24, 0, 8760, "hours must be between 0 and 8760") }),
@@ -128,6 +129,7 @@ export function catalogueRoutes(engine: OrchestrationEngine): Route[] {
       method: "GET",
       path: "/v1/analytics/bottlenecks",
       permission: "system:analytics_read",
+      isSystemWide: true,
       tag: "analytics",
       summary: "The slowest steps and tasks, and what to do about them.",
       query: z.object({

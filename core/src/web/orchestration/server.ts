@@ -1,4 +1,5 @@
 import { docsRoutes } from "../docs-routes.js";
+import type { ApiInfo } from "../openapi.js";
 import type { Route } from "../route.js";
 import { WebServer, type WebServerOptions } from "../server.js";
 import { catalogueRoutes } from "./catalogue-routes.js";
@@ -8,7 +9,10 @@ import { healthRoutes } from "./health-routes.js";
 import { stepRoutes } from "./step-routes.js";
 import { taskRoutes } from "./task-routes.js";
 
-export function orchestrationRoutes(engine: OrchestrationEngine, version: string): Route[] {
+export function orchestrationRoutes(
+  engine: OrchestrationEngine,
+  { version, apiKeyHeader }: Omit<ApiInfo, "title">,
+): Route[] {
   const routes = [
     ...taskRoutes(engine),
     ...stepRoutes(engine),
@@ -16,7 +20,10 @@ export function orchestrationRoutes(engine: OrchestrationEngine, version: string
     ...dlqRoutes(engine),
     ...healthRoutes(engine),
   ];
-  return [...routes, ...docsRoutes(routes, { title: "Tasker orchestration", version })];
+  return [
+    ...routes,
+    ...docsRoutes(routes, { title: "Tasker orchestration", version, apiKeyHeader }),
+  ];
 }
 
 /** The orchestration API: contract/rest.md section 2. */
@@ -24,6 +31,7 @@ export function orchestrationServer(
   engine: OrchestrationEngine,
   options: Omit<WebServerOptions, "routes" | "name" | "bindKey" | "hasRequestIds"> & {
     readonly version: string;
+    readonly apiKeyHeader: string;
   },
 ): WebServer {
   return new WebServer({
@@ -31,6 +39,6 @@ export function orchestrationServer(
     name: "orchestration API",
     bindKey: "orchestration.web.bind_address",
     hasRequestIds: true,
-    routes: orchestrationRoutes(engine, options.version),
+    routes: orchestrationRoutes(engine, options),
   });
 }
