@@ -229,14 +229,14 @@ test("attempts that are used up are another reason than a permanent error", asyn
   expect((await reason(taskId, "step_failed")).text).toContain("(all 1 attempt are used up)");
 });
 
-test("what could run beside a failure is held back or goes on", async () => {
+test("what could run beside a failure is held back", async () => {
   const host = await hostOf([[], [], [1]]);
   const { taskId, claims } = await start(host);
   await host.tick(claims.slice(0, 1), { verdict: 2 });
   await host.tick(claims.slice(1, 2), { free: 0 });
   const { reasons } = await explain(taskId);
   const last = reasons.find(({ step }) => step === "step_2");
-  expect(last?.code).toBe("queued");
+  expect(last?.code).toBe("held_back");
 });
 
 test("a result that nobody has processed", async () => {
