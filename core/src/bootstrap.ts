@@ -3,7 +3,8 @@ import { ActorSystem, type PartStatus } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Config } from "./config/index.js";
 import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
-import { assertSchemaUsable, createPool, migrate, type Pool } from "./db/index.js";
+import { assertSchemaUsable, createPool, guardedPool, migrate, type Pool } from "./db/index.js";
+import { type Circuits, createCircuits } from "./engine-circuits.js";
 import { channelsOf, EngineMetrics, type MeasuredParts } from "./engine-metrics.js";
 import {
   consumerSettings,
@@ -83,6 +84,8 @@ export type EngineRole = "all" | "server" | "worker";
 /** A host in one of the roles. The composition root of the system. */
 export class Engine {
   readonly pool: Pool;
+  /** Between this host and its database: what is open, and what it does meanwhile. */
+  readonly circuits: Circuits;
   readonly templates: TemplateRegistry;
   readonly worker: WorkerHost;
   /** What happens to the tasks and steps of this host, told after the commit. */
@@ -95,6 +98,8 @@ export class Engine {
   /** Sizes of every bounded channel of this process. */
   readonly channels: ChannelMonitor;
   readonly #metrics = new EngineMetrics();
+  /** For those with a circuit breaker of their own. */
+  readonly #bare: Pool;
   readonly #options: EngineOptions;
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
@@ -106,11 +111,18 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     const { config, logger, databaseUrl } = options;
-    this.pool = createPool({ url: databaseUrl, max: config.common.database.pool.max_connections });
+    this.circuits = createCircuits(config, logger);
+    const { max_connections: max, acquire_timeout_seconds } = config.common.database.pool;
+    this.#bare = createPool({
+      url: databaseUrl,
+      max,
+      acquireTimeoutMs: acquire_timeout_seconds * 1000,
+    });
+    this.pool = guardedPool(this.#bare, this.circuits.database);
     this.templates = new TemplateRegistry(this.pool);
     this.#watcher = new TaskWatcher(this.pool);
     this.messaging = new PgmqProvider({
-      db: this.pool,
+      db: guardedPool(this.#bare, this.circuits.messaging),
       pollIntervalMs: config.common.queues.pgmq.poll_interval_ms,
     });
     const limits = queueLimits(config);
@@ -152,6 +164,7 @@ export class Engine {
       relay: (language, desk) =>
         new EventRelay(language, desk, { lifecycle: this.events, domain: this.domainEvents }),
       settings: workerSettings(config),
+      circuits: this.circuits,
       meter: this.#metrics,
       mode: this.#role === "all" ? "fused" : "split",
       logger,
@@ -162,6 +175,7 @@ export class Engine {
       publisher: this.publisher,
       buses: { lifecycle: this.events, domain: this.domainEvents },
       requests: () => this.#requests,
+      circuits: this.circuits,
     };
     const { overflow_policy } = config.common.mpsc_channels;
     this.channels = new ChannelMonitor({
@@ -258,9 +272,11 @@ export class Engine {
 
   /**
    * Creates a task. Requests that come together are created together.
-   * @throws StateError TEMPLATE_NOT_FOUND, TASK_REQUEST_INVALID, TASK_DUPLICATE
+   * @throws StateError TEMPLATE_NOT_FOUND, TASK_REQUEST_INVALID, TASK_DUPLICATE; DatabaseError CIRCUIT_BREAKER_OPEN at once while the database
+   *   does not answer. A request that was taken before that waits, and is created once it does.
    */
   async createTask(request: TaskRequest): Promise<CreatedTask> {
+    this.circuits.database.assertPassable();
     const template = await this.templates.find(request.namespace, request.name, request.version);
     const reply = createDeferred<CreatedTask>();
     if (this.#requests === undefined) throw new Error("the engine has not been started");
@@ -384,6 +400,7 @@ export class Engine {
         ...workerSettings(this.#options.config),
         ...deployment(this.#options.config, "orchestration"),
       },
+      circuit: this.circuits.database,
       logger: this.#options.logger,
       onTaskRested: ({ taskId, state }) => this.#rested(taskId, state),
     });
@@ -405,7 +422,7 @@ export class Engine {
 
   #maintenance(): MaintenanceLoop {
     return new MaintenanceLoop({
-      pool: this.pool,
+      pool: guardedPool(this.#bare, this.circuits.task_readiness),
       settings: maintenanceSettings(this.#options.config),
       onTaskRested: ({ taskId, state }) => this.#rested(taskId, state),
       logger: this.#options.logger,

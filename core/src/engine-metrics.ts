@@ -1,5 +1,6 @@
 import type { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Pool } from "./db/index.js";
+import type { Circuits } from "./engine-circuits.js";
 import type { EventBus } from "./lifecycle/events/index.js";
 import {
   type ChannelStatus,
@@ -20,8 +21,11 @@ export interface MeasuredParts {
     Record<"lifecycle" | "domain", Pick<EventBus<never>, "counts" | "queues">>
   >;
   readonly requests: () => TaskRequestActor | undefined;
+  readonly circuits: Circuits;
   readonly channels: () => readonly ChannelStatus[];
 }
+
+const CIRCUIT_STATES = { closed: 0, half_open: 1, open: 2 } as const;
 
 /** A process that joined has a pool of its own; as a label it counts with its language, or labels would grow for ever. */
 const languageOf = (pool: string): string => pool.replace(/-joined-\d+$/, "");
@@ -31,7 +35,7 @@ export function channelsOf({
   worker,
   buses,
   requests,
-}: Omit<MeasuredParts, "channels">): MonitoredChannel[] {
+}: Omit<MeasuredParts, "channels" | "circuits">): MonitoredChannel[] {
   const actor = requests();
   return [
     {
@@ -194,8 +198,33 @@ export class EngineMetrics implements WorkerMeter {
           Object.entries(bus.counts).map(([outcome, value]): Sample => [{ kind, outcome }, value]),
         ),
     );
+    this.#observeCircuits(parts);
     this.#observeChannels(parts);
     this.#observeBridges(worker);
+  }
+
+  #observeCircuits({ circuits }: MeasuredParts): void {
+    const each = (read: (circuit: Circuits[keyof Circuits]) => number) => (): Sample[] =>
+      Object.entries(circuits).map(([circuit, one]): Sample => [{ circuit }, read(one)]);
+    const label = ["circuit"];
+    this.metrics.gauge(
+      "tasker_circuit_breaker_state",
+      "0 closed, 1 half-open, 2 open.",
+      label,
+      each(({ state }) => CIRCUIT_STATES[state]),
+    );
+    this.metrics.counter(
+      "tasker_circuit_breaker_opened_total",
+      "Times a circuit breaker has opened.",
+      label,
+      each(({ counts }) => counts.opened),
+    );
+    this.metrics.counter(
+      "tasker_circuit_breaker_refused_total",
+      "Calls that were refused because it was open.",
+      label,
+      each(({ counts }) => counts.refused),
+    );
   }
 
   #observeChannels({ channels }: MeasuredParts): void {

@@ -68,6 +68,9 @@ export function workerSettings(config: Config): WorkerSettings {
     handlerTimeoutMs: handler_dispatch.handler_timeout_ms,
     completionTimeoutMs: ffi_dispatch.completion_timeout_ms,
     completionBufferSize: handler_dispatch.completion_buffer_size,
+    slowSendMs: config.worker.circuit_breakers.ffi_completion_send.slow_send_threshold_ms,
+    openRetryMs:
+      config.common.circuit_breakers.global_settings.min_state_transition_interval_seconds * 1000,
     prefetchMs: config.pump.prefetch_ms,
     maxPrefetchPerSlot: config.pump.max_prefetch_per_slot,
     cacheBytes: config.pump.cache_bytes,

@@ -1,5 +1,7 @@
 import type { Engine } from "./bootstrap.js";
 import { type Config, checkBind } from "./config/index.js";
+import { guardedPool } from "./db/index.js";
+import { databaseState } from "./engine-circuits.js";
 import { ConfigError } from "./errors/index.js";
 import type { Logger } from "./observability/index.js";
 import {
@@ -51,7 +53,7 @@ function engineApi({ engine, config, version }: ServeOptions): OrchestrationEngi
   const { critical_threshold: critical, overflow_threshold: overflow } =
     config.common.queues.pgmq.queue_depth_thresholds;
   return {
-    pool: engine.pool,
+    pool: guardedPool(engine.pool, engine.circuits.web),
     createTask: (request) => engine.createTask(request),
     cancelTask: (...args) => engine.cancelTask(...args),
     resetStep: (...args) => engine.resetStep(...args),
@@ -63,7 +65,7 @@ function engineApi({ engine, config, version }: ServeOptions): OrchestrationEngi
       operational_state: engine.worker.isRunning ? "Normal" : "Stopped",
       web_database_pool_size: poolSize,
       orchestration_database_pool_size: poolSize,
-      circuit_breaker_state: "Closed",
+      circuit_breaker_state: databaseState(engine.circuits),
     }),
     poolUtilization: () => {
       const { total, idle } = engine.pool.counts();

@@ -1,4 +1,5 @@
 import { StateError } from "../errors/index.js";
+import type { CircuitBreaker } from "../lib/circuit-breaker.js";
 import { createDeferred, type Deferred } from "../lib/deferred.js";
 import { HighWater } from "../lib/high-water.js";
 import { Listeners } from "../lib/listeners.js";
@@ -7,6 +8,15 @@ import type { CompletionSink, StepCompletion } from "./types.js";
 interface WaitingPut {
   readonly completion: StepCompletion;
   readonly admitted: Deferred<void>;
+  readonly since: number;
+}
+
+export interface CompletionChannelOptions {
+  readonly capacity: number;
+  /** Learns of every send whether it was slow. While it is open its owner takes no more work; results go in all the same. */
+  readonly circuit?: CircuitBreaker;
+  /** A send that waits for longer counts as a failure of the circuit. Default 100. */
+  readonly slowSendMs?: number;
 }
 
 /**
@@ -20,8 +30,12 @@ export class CompletionChannel implements CompletionSink {
   #waiting: WaitingPut[] = [];
   #isClosed = false;
   readonly #arrivals = new Listeners<[]>();
+  readonly #options: CompletionChannelOptions;
+  /** Since the last slow send the circuit has not been told of enough good ones. */
+  #isSlow = false;
 
-  constructor(options: { readonly capacity: number }) {
+  constructor(options: CompletionChannelOptions) {
+    this.#options = options;
     this.capacity = options.capacity;
   }
 
@@ -41,11 +55,12 @@ export class CompletionChannel implements CompletionSink {
     if (this.#ready.length < this.capacity && this.#waiting.length === 0) {
       this.#ready.push(completion);
       this.highWater.record(this.#ready.length);
+      if (this.#isSlow) this.#sent(0);
       this.#arrivals.notify();
       return Promise.resolve();
     }
     const admitted = createDeferred<void>();
-    this.#waiting.push({ completion, admitted });
+    this.#waiting.push({ completion, admitted, since: performance.now() });
     this.highWater.record(this.#ready.length + this.#waiting.length);
     return admitted.promise;
   }
@@ -76,8 +91,23 @@ export class CompletionChannel implements CompletionSink {
     for (const waiting of admitted) {
       this.#ready.push(waiting.completion);
       waiting.admitted.resolve();
+      this.#sent(performance.now() - waiting.since);
     }
     this.#arrivals.notify();
+  }
+
+  #sent(waitedMs: number): void {
+    const { circuit, slowSendMs = 100 } = this.#options;
+    if (circuit === undefined) return;
+    const isSlow = waitedMs > slowSendMs;
+    this.#isSlow = isSlow || circuit.state !== "closed";
+    if (circuit.isRefusing) return;
+    // Told afterwards: the circuit never decides about a result, only about new work.
+    circuit
+      .run(async () => {
+        if (isSlow) throw new Error(`a send waited ${Math.round(waitedMs)} ms`);
+      })
+      .catch(() => undefined);
   }
 }
 

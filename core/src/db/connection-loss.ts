@@ -15,7 +15,7 @@ export function isConnectionLoss(error: unknown): boolean {
   const code = "code" in error ? String(error.code) : "";
   if (LOST_CONNECTION_CODES.has(code) || code.startsWith("08")) return true;
   // The driver has no code for these.
-  return /connection terminated|not queryable|connection error|connection timeout/i.test(
+  return /connection terminated|not queryable|connection error|connection timeout|timeout expired|timeout exceeded when trying to connect/i.test(
     error.message,
   );
 }

@@ -1,5 +1,7 @@
+export { type CircuitSettings, databaseCircuit } from "./circuits.js";
 export { isConnectionLoss, isDataError } from "./connection-loss.js";
 export { MIGRATIONS } from "./generated/migrations.js";
+export { guardedPool } from "./guarded-pool.js";
 export { type MigrateOptions, type MigrateResult, migrate, migrationStatus } from "./migrate.js";
 export type { AppliedMigration, MigrationStatus } from "./migration-status.js";
 export { type Migration, readMigrations } from "./migrations.js";

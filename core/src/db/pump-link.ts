@@ -1,4 +1,4 @@
-import { messageOf } from "../errors/index.js";
+import type { CircuitBreaker } from "../lib/circuit-breaker.js";
 import { createDeferred } from "../lib/deferred.js";
 import { delay } from "../lib/delay.js";
 import type { Logger } from "../observability/index.js";
@@ -10,6 +10,10 @@ import { isRetryableConflict } from "./transaction.js";
 export interface PumpLinkOptions {
   readonly url: string;
   readonly applicationName: string;
+  /** Learns how the connection fares; while it is open reconnecting is slower. */
+  readonly circuit: CircuitBreaker;
+  /** Between two attempts to reconnect while the circuit is open. */
+  readonly openRetryMs: number;
   readonly logger: Logger;
   /** Ends every call under way and every attempt to reconnect. */
   readonly signal: AbortSignal;
@@ -27,7 +31,6 @@ const LAST_RETRY_MS = 2_000;
 export class PumpLink {
   readonly #options: PumpLinkOptions;
   #connection: PumpConnection | undefined;
-  #opening: Promise<PumpConnection> | undefined;
   #wasConnected = false;
   /** Resolves when the call before the next one has ended: the driver takes one at a time. */
   #turn: Promise<void> = Promise.resolve();
@@ -43,8 +46,9 @@ export class PumpLink {
   }
 
   /**
-   * Runs `work` after the calls before it, and repeats it after a lost connection (reconnecting for ever) or a
-   * conflict between transactions. Other errors are the caller's. Rejects with the signal's reason once it aborts.
+   * Runs `work` after the calls before it, and repeats it after a lost connection (reconnecting for ever, slowly while the
+   * circuit is open: what waits here is delayed, not lost) or a conflict between transactions. Other errors are the
+   * caller's. Rejects with the signal's reason once it aborts.
    */
   async call<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
     const before = this.#turn;
@@ -59,20 +63,26 @@ export class PumpLink {
   }
 
   async #repeat<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    for (;;) {
+    const { signal, circuit, logger } = this.#options;
+    for (let waitMs = FIRST_RETRY_MS; ; ) {
       signal.throwIfAborted();
-      const db = await this.#connected();
+      const wasConnected = this.#connection !== undefined;
       try {
-        return await work(db);
+        return await circuit.insist(async () => await work(await this.#connected()));
       } catch (error) {
         if (isRetryableConflict(error)) {
           this.#conflicts += 1;
           continue;
         }
         if (!isConnectionLoss(error)) throw error;
-        this.#forget(db);
-        this.#options.logger.warn({ err: error }, "database connection lost, reconnecting");
+        this.#forget();
+        if (wasConnected) {
+          logger.warn({ err: error }, "database connection lost, reconnecting");
+          waitMs = FIRST_RETRY_MS;
+          continue;
+        }
+        await this.#pause(waitMs);
+        waitMs = Math.min(LAST_RETRY_MS, waitMs * 2);
       }
     }
   }
@@ -82,45 +92,34 @@ export class PumpLink {
     this.#connection = undefined;
   }
 
-  #forget(connection: PumpConnection): void {
-    if (this.#connection !== connection) return;
+  #forget(): void {
+    void this.#connection?.close().catch(() => undefined); // it is gone already
     this.#connection = undefined;
-    void connection.close().catch(() => undefined); // it is gone already
+  }
+
+  async #pause(waitMs: number): Promise<void> {
+    const { circuit, openRetryMs, signal, logger } = this.#options;
+    const ms = circuit.state === "open" ? openRetryMs : waitMs;
+    logger.debug({ wait_ms: ms }, "Postgres does not answer yet");
+    await delay(ms, signal);
   }
 
   async #connected(): Promise<PumpConnection> {
     if (this.#connection !== undefined) return this.#connection;
-    this.#opening ??= this.#open().finally(() => {
-      this.#opening = undefined;
+    const connection = await openPumpConnection(this.#options.url, {
+      applicationName: this.#options.applicationName,
     });
-    return await this.#opening;
-  }
-
-  async #open(): Promise<PumpConnection> {
-    let waitMs = FIRST_RETRY_MS;
-    for (;;) {
-      let connection: PumpConnection | undefined;
-      try {
-        connection = await openPumpConnection(this.#options.url, {
-          applicationName: this.#options.applicationName,
-        });
-        if (this.#wasConnected) {
-          this.#reconnects += 1;
-          await this.#options.onReconnect?.(connection);
-        }
-        this.#wasConnected = true;
-        this.#connection = connection;
-        return connection;
-      } catch (error) {
-        await connection?.close().catch(() => undefined);
-        if (!isConnectionLoss(error)) throw error;
-        this.#options.logger.debug(
-          { wait_ms: waitMs },
-          `Postgres does not answer yet: ${messageOf(error)}`,
-        );
-        await delay(waitMs, this.#options.signal);
-        waitMs = Math.min(LAST_RETRY_MS, waitMs * 2);
+    try {
+      if (this.#wasConnected) {
+        this.#reconnects += 1;
+        await this.#options.onReconnect?.(connection);
       }
+    } catch (error) {
+      await connection.close().catch(() => undefined);
+      throw error;
     }
+    this.#wasConnected = true;
+    this.#connection = connection;
+    return connection;
   }
 }

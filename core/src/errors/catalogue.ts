@@ -15,6 +15,7 @@ export const ERROR_CATALOGUE = {
   // channels
   CHANNEL_CLOSED: { status: 503, retryable: true },
   // database
+  CIRCUIT_BREAKER_OPEN: { status: 503, retryable: true },
   DATABASE_NOT_FOUND: { status: 503, retryable: false },
   DATABASE_START_FAILED: { status: 503, retryable: false },
   DATABASE_UNSAFE: { status: 503, retryable: false },

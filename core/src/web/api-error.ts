@@ -67,6 +67,11 @@ function fromTaskerError(code: string, message: string, cause: unknown): ApiErro
     case "TASK_REQUEST_INVALID":
     case "PLAN_IMPOSSIBLE":
       return new ApiError(400, "BAD_REQUEST", message, { cause });
+    case "CIRCUIT_BREAKER_OPEN":
+      return new ApiError(503, "CIRCUIT_BREAKER_OPEN", "The database does not answer", {
+        cause,
+        headers: { "retry-after": "5" },
+      });
     case "CHANNEL_CLOSED":
       return new ApiError(503, "SERVICE_UNAVAILABLE", message, { cause });
     default:

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { registerWorker, stopWorker } from "../db/functions/index.js";
 import { type Pool, PumpLink } from "../db/index.js";
 import { WakeListener } from "../event-systems/wake-listener.js";
+import type { CircuitBreaker } from "../lib/circuit-breaker.js";
 import { newUuid } from "../lib/uuid.js";
 import type { Logger } from "../observability/index.js";
 import { type OrchestratorDeps, OrchestratorLoop } from "./orchestrator-loop.js";
@@ -10,7 +11,12 @@ export interface OrchestratorHostOptions {
   readonly url: string;
   readonly pool: Pool;
   readonly namespaceIds: OrchestratorDeps["namespaceIds"];
-  readonly settings: OrchestratorDeps["settings"] & { readonly isListening: boolean };
+  readonly settings: OrchestratorDeps["settings"] & {
+    readonly isListening: boolean;
+    readonly openRetryMs: number;
+  };
+  /** Towards the database. */
+  readonly circuit: CircuitBreaker;
   readonly logger: Logger;
   readonly onTaskRested: (task: { readonly taskId: bigint; readonly state: string }) => void;
 }
@@ -46,6 +52,8 @@ export class OrchestratorHost {
     this.#link = new PumpLink({
       url,
       applicationName: "tasker-orchestrator",
+      circuit: this.#options.circuit,
+      openRetryMs: settings.openRetryMs,
       logger,
       signal: this.#ending.signal,
     });

@@ -15,6 +15,8 @@ export interface PoolSetOptions {
   readonly prefetchMs: number;
   /** Never more than this many waiting deliveries per running handler. */
   readonly maxPrefetchPerSlot: number;
+  /** True while no more work is wanted although there is room. */
+  readonly isHeld?: () => boolean;
 }
 
 /**
@@ -130,7 +132,7 @@ export class PoolSet {
 
   #free(place: Place): number {
     const { pool, reserved } = place;
-    if (pool === undefined) return 0;
+    if (pool === undefined || this.#options.isHeld?.() === true) return 0;
     const wanted = pool.concurrency + this.#prefetch(place) - pool.channel.pendingCount;
     return Math.max(0, Math.min(pool.channel.free, wanted) - reserved);
   }

@@ -6,6 +6,7 @@ import { reconcileWorker, registerWorker, renewLeases, stopWorker } from "../db/
 import { type Pool, PumpLink } from "../db/index.js";
 import { WakeListener } from "../event-systems/wake-listener.js";
 import type { WakeMessage } from "../event-systems/wake-message.js";
+import type { CircuitBreaker } from "../lib/circuit-breaker.js";
 import { systemClock } from "../lib/clock.js";
 import { newUuid } from "../lib/uuid.js";
 import type { LifecycleBus } from "../lifecycle/events/index.js";
@@ -35,6 +36,10 @@ export interface WorkerSettings extends PumpSettings {
   readonly handlerTimeoutMs: number;
   readonly completionTimeoutMs: number;
   readonly completionBufferSize: number;
+  /** An answer that waits for longer to be put into the completion channel counts against its circuit. */
+  readonly slowSendMs: number;
+  /** Between two attempts to reconnect while the circuit to the database is open. */
+  readonly openRetryMs: number;
   /** Work in hand beyond what is running, as time; and as deliveries per running handler at most. */
   readonly prefetchMs: number;
   readonly maxPrefetchPerSlot: number;
@@ -69,6 +74,7 @@ export interface WorkerHostOptions {
   /** Carries events to the handler processes behind a desk. */
   readonly relay: (language: string, desk: EventDesk) => EventRelay;
   readonly settings: WorkerSettings;
+  readonly circuits: Readonly<Record<"database" | "ffi_completion_send", CircuitBreaker>>;
   readonly meter: WorkerMeter;
   /** `split` needs an orchestrator on the same database. */
   readonly mode: PumpMode;
@@ -106,7 +112,11 @@ export class WorkerHost {
     this.#options = options;
     const { settings, logger } = options;
     this.workerName = `tasker-${hostname()}-${process.pid}`;
-    this.#completions = new CompletionChannel({ capacity: settings.completionBufferSize });
+    this.#completions = new CompletionChannel({
+      capacity: settings.completionBufferSize,
+      circuit: options.circuits.ffi_completion_send,
+      slowSendMs: settings.slowSendMs,
+    });
     this.languages = createLanguagePools({
       typescript: options.typescript,
       bridges: options.bridges,
@@ -120,7 +130,10 @@ export class WorkerHost {
     this.#relays = this.languages.flatMap(({ language, supervisor }) =>
       supervisor === null ? [] : [options.relay(language, supervisor.events)],
     );
-    this.pools = new PoolSet(this.languages, settings);
+    this.pools = new PoolSet(this.languages, {
+      ...settings,
+      isHeld: () => options.circuits.ffi_completion_send.isRefusing,
+    });
     const isGuarded = options.typescript !== null && settings.hasLeaseGuard;
     this.#guard = isGuarded
       ? new LeaseGuard({
@@ -314,10 +327,12 @@ export class WorkerHost {
   }
 
   #newLink(applicationName: string): PumpLink {
-    const { url, logger, settings } = this.#options;
+    const { url, logger, settings, circuits } = this.#options;
     return new PumpLink({
       url,
       applicationName,
+      circuit: circuits.database,
+      openRetryMs: settings.openRetryMs,
       logger,
       signal: this.#ending.signal,
       onReconnect: async (db) => {

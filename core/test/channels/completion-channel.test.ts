@@ -1,5 +1,7 @@
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { CompletionChannel, type StepCompletion } from "../../src/channels/index.js";
+import { CircuitBreaker } from "../../src/lib/circuit-breaker.js";
 import { createDelivery } from "../support/deliveries.js";
 
 function completion(): StepCompletion {
@@ -56,5 +58,36 @@ describe("CompletionChannel", () => {
     await expect(waiting).rejects.toMatchObject({ code: "CHANNEL_CLOSED" });
     await expect(channel.put(completion())).rejects.toMatchObject({ code: "CHANNEL_CLOSED" });
     expect(channel.takeAll()).toEqual([kept]);
+  });
+
+  it("tells its circuit of slow sends; while that is open results go in all the same (DESIGN 8.5)", async () => {
+    const circuit = new CircuitBreaker({
+      name: "ffi_completion_send",
+      failureThreshold: 3,
+      successThreshold: 1,
+      timeoutMs: 50,
+      isFailure: () => true,
+      refusal: () => new Error("never seen"),
+    });
+    const channel = new CompletionChannel({ capacity: 1, circuit, slowSendMs: 10 });
+    const sent: Promise<void>[] = [];
+    const all = Array.from({ length: 6 }, completion);
+    for (const one of all) sent.push(channel.put(one));
+    await setTimeout(20);
+    const taken = channel.takeAll();
+    taken.push(...channel.takeAll());
+    await setImmediate();
+    expect(circuit.state).toBe("closed"); // two slow ones
+    taken.push(...channel.takeAll());
+    await setImmediate();
+    expect([circuit.state, circuit.isRefusing]).toEqual(["open", true]);
+    while (channel.size > 0) taken.push(...channel.takeAll());
+    await Promise.all(sent);
+    expect(taken).toEqual(all);
+    await setTimeout(60);
+    expect(circuit.isRefusing).toBe(false);
+    await channel.put(completion());
+    await setImmediate();
+    expect(circuit.state).toBe("closed");
   });
 });
