@@ -9,6 +9,8 @@ import { channelsOf, EngineMetrics, type MeasuredParts } from "./engine-metrics.
 import {
   consumerSettings,
   deployment,
+  disabledSystems,
+  isDisabled,
   maintenanceSettings,
   queueLimits,
   workerSettings,
@@ -166,7 +168,7 @@ export class Engine {
       settings: workerSettings(config),
       circuits: this.circuits,
       meter: this.#metrics,
-      mode: this.#role === "all" ? "fused" : "split",
+      mode: this.#role === "all" && !isDisabled(config, "orchestration") ? "fused" : "split",
       logger,
     });
     const parts: Omit<MeasuredParts, "channels"> = {
@@ -206,7 +208,9 @@ export class Engine {
         logger,
       });
       this.#parts.register(this.channels, this.worker);
-      if (this.#role === "server") this.#parts.register(this.#orchestrator());
+      for (const what of disabledSystems(config, this.#role)) logger.warn(what);
+      if (this.#role === "server" && !isDisabled(config, "orchestration"))
+        this.#parts.register(this.#orchestrator());
       if (this.#role !== "worker") this.#parts.register(this.#maintenance());
       await this.#parts.start();
       this.worker.pump.onTaskRested(({ taskId, state }) => this.#rested(taskId, state));

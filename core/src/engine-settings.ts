@@ -22,7 +22,9 @@ export function maintenanceSettings(config: Config): MaintenanceSettings {
   const { enabled, staleness_detection: detection } = config.orchestration.dlq;
   const { thresholds } = detection;
   return {
-    reconcileIntervalMs: config.pump.reconcile_interval_seconds * 1000,
+    reconcileIntervalMs: isDisabled(config, "task_readiness")
+      ? null
+      : config.pump.reconcile_interval_seconds * 1000,
     staleness:
       enabled && detection.enabled
         ? {
@@ -55,8 +57,9 @@ export function workerSettings(config: Config): WorkerSettings {
   return {
     batchSize: config.pump.batch_size,
     ...deployment(config, "worker"),
+    takesWork: !isDisabled(config, "worker"),
     idleAfterMs: config.pump.idle_after_ms,
-    timerLimit: config.pump.batch_size,
+    timerLimit: isDisabled(config, "task_readiness") ? 0 : config.pump.batch_size,
     // Twice per lease: what waits for a retry is not found later than what a dead host was running.
     timerPollMs:
       Math.min(timing.fallback_polling_interval_seconds, config.lease.lease_seconds / 2) * 1000,
@@ -93,20 +96,49 @@ export function consumerSettings(config: Config): ConsumerSettings {
   };
 }
 
+type EventSystem = "worker" | "orchestration" | "task_readiness";
+
+const eventSystem = (config: Config, system: EventSystem) =>
+  system === "worker"
+    ? config.worker.event_systems.worker
+    : config.orchestration.event_systems[system];
+
+/** Whether the host leaves to others what this event system does. */
+export function isDisabled(config: Config, system: EventSystem): boolean {
+  return eventSystem(config, system).deployment_mode === "Disabled";
+}
+
+/** What is left to other hosts, in words for the log. */
+export function disabledSystems(
+  config: Config,
+  role: "all" | "server" | "worker",
+): readonly string[] {
+  const says: Record<EventSystem, string> = {
+    worker: "worker.event_systems.worker is Disabled: this host runs no steps",
+    orchestration:
+      "orchestration.event_systems.orchestration is Disabled: this host settles no results; they wait for another one",
+    task_readiness:
+      "orchestration.event_systems.task_readiness is Disabled: this host wakes no due retries and repairs no lost messages",
+  };
+  const systems: Record<typeof role, readonly EventSystem[]> = {
+    all: ["worker", "orchestration", "task_readiness"],
+    server: ["orchestration", "task_readiness"],
+    worker: ["worker"],
+  };
+  return systems[role].filter((system) => isDisabled(config, system)).map((one) => says[one]);
+}
+
 /**
  * How a host finds out that there is work. `PollingOnly` opens no LISTEN connection. `EventDrivenOnly` does not look every
  * `pump.poll_interval_ms`, but only with its health check: a lost notification must delay a task, not lose it.
  */
 export function deployment(
   config: Config,
-  system: "worker" | "orchestration",
+  system: Exclude<EventSystem, "task_readiness">,
 ): { readonly isListening: boolean; readonly pollIntervalMs: number } {
-  const { deployment_mode: mode, timing } =
-    system === "worker"
-      ? config.worker.event_systems.worker
-      : config.orchestration.event_systems.orchestration;
+  const { deployment_mode: mode, timing } = eventSystem(config, system);
   return {
-    isListening: mode !== "PollingOnly",
+    isListening: mode !== "PollingOnly" && mode !== "Disabled",
     pollIntervalMs:
       mode === "EventDrivenOnly"
         ? timing.health_check_interval_seconds * 1000

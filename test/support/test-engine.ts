@@ -4,7 +4,7 @@ import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
 import { Engine, type EngineRole } from "../../core/src/bootstrap.js";
 import { type Config, defaultConfig } from "../../core/src/config/index.js";
 import type { TaskTemplate } from "../../core/src/model/index.js";
-import { createLogger } from "../../core/src/observability/index.js";
+import { createLogger, type Logger } from "../../core/src/observability/index.js";
 import { parseTemplate } from "../../core/src/templates/index.js";
 import { bridgeLanguages } from "../../core/src/worker/bridge-languages.js";
 import { joinOptions } from "../../core/src/worker/join-options.js";
@@ -37,6 +37,8 @@ export interface TestEngineOptions {
   readonly handlerFolders?: Partial<Record<keyof typeof REFERENCE_HANDLERS, string>>;
   readonly configure?: (config: Config) => void;
   readonly role?: EngineRole;
+  /** Default: silent. */
+  readonly logger?: Logger;
   /** Where `worker.join` is read relative to; only needed when `configure` gives it addresses. */
   readonly workingDirectory?: string;
 }
@@ -127,7 +129,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     join: await joinOptions(config, options.workingDirectory ?? process.cwd()),
     ...(options.role === undefined ? {} : { role: options.role }),
     config,
-    logger: createLogger({ level: "silent" }),
+    logger: options.logger ?? createLogger({ level: "silent" }),
     templates: [
       ...Object.entries(options.templates).map(([name, steps]) => testTemplate(name, steps)),
       ...(options.parsedTemplates ?? []),

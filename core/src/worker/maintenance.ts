@@ -11,7 +11,8 @@ import type { Logger } from "../observability/index.js";
 import { Retention, type RetentionSettings } from "./retention.js";
 
 export interface MaintenanceSettings {
-  readonly reconcileIntervalMs: number;
+  /** Null: left to other hosts. */
+  readonly reconcileIntervalMs: number | null;
   /** Null: staleness detection is switched off. */
   readonly staleness: (StalenessRound & { readonly intervalMs: number }) | null;
   /** Null: finished tasks are kept for ever. */
@@ -68,7 +69,9 @@ export class MaintenanceLoop {
     const { pool, logger, settings } = this.#deps;
     const { reconcileIntervalMs, staleness, retention } = settings;
     this.#running = Promise.all([
-      this.#every(reconcileIntervalMs, "lost queue messages", () => this.#reconcile()),
+      reconcileIntervalMs === null
+        ? undefined
+        : this.#every(reconcileIntervalMs, "lost queue messages", () => this.#reconcile()),
       staleness === null
         ? undefined
         : this.#every(staleness.intervalMs, "stale tasks", () => this.#giveUpStale(staleness)),

@@ -33,6 +33,9 @@ export interface PumpSettings {
   readonly pollIntervalMs: number;
   /** Quiet time before other workers are asked for a wake-up. */
   readonly idleAfterMs: number;
+  /** False: this host runs no steps. */
+  readonly takesWork: boolean;
+  /** Due retries per call at most; 0: they are left to other hosts. */
   readonly timerLimit: number;
   /** How often due retries are looked for that another host may have left behind. */
   readonly timerPollMs: number;
@@ -81,7 +84,8 @@ export class StepPump {
   #dispatches = new Set<Promise<void>>();
   #stopListening: () => void = () => undefined;
   #isScanWanted = true;
-  #isTakingWork = true;
+  #isTakingWork: boolean;
+  readonly #wakesRetries: boolean;
   /** This host has asked for a wake-up, and nobody has taken it up yet: it stands while the host works, too. */
   #isMarkedIdle = false;
   #isWoken = false;
@@ -96,6 +100,7 @@ export class StepPump {
 
   constructor(deps: PumpDeps) {
     this.#deps = deps;
+    this.#isTakingWork = deps.settings.takesWork;
     this.#writer = new ResultWriter({
       ...deps,
       commit: (reports) =>
@@ -104,7 +109,8 @@ export class StepPump {
           : this.#tick(reports, performance.now() >= this.#nextTimerAt),
     });
     // In split mode due retries are the orchestrators' business.
-    if (deps.mode === "split") this.#nextTimerAt = Number.POSITIVE_INFINITY;
+    this.#wakesRetries = deps.mode === "fused" && deps.settings.timerLimit > 0;
+    if (!this.#wakesRetries) this.#nextTimerAt = Number.POSITIVE_INFINITY;
     this.#yields = new YieldWriter(deps);
   }
 
@@ -320,7 +326,7 @@ export class StepPump {
       this.#wake.wake();
     });
     this.#dispatches.add(dispatch);
-    if (outcome.nextTimerMs !== null) {
+    if (outcome.nextTimerMs !== null && this.#wakesRetries) {
       this.#nextTimerAt = Math.min(this.#nextTimerAt, performance.now() + outcome.nextTimerMs);
     }
     if (outcome.queued > 0) {

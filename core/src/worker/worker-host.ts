@@ -132,7 +132,7 @@ export class WorkerHost {
     );
     this.pools = new PoolSet(this.languages, {
       ...settings,
-      isHeld: () => options.circuits.ffi_completion_send.isRefusing,
+      isHeld: () => !settings.takesWork || options.circuits.ffi_completion_send.isRefusing,
     });
     const isGuarded = options.typescript !== null && settings.hasLeaseGuard;
     this.#guard = isGuarded

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { defineHandler } from "@tasker-core/sdk";
-import { afterEach, expect, test } from "vitest";
+import { defineHandler, RetryableError } from "@tasker-core/sdk";
+import { afterEach, describe, expect, test } from "vitest";
 import type { EngineRole } from "../../../core/src/bootstrap.js";
 import type { Config } from "../../../core/src/config/index.js";
+import { createLogger } from "../../../core/src/observability/index.js";
 import { useTestDatabase } from "../../support/test-database.js";
 import { startTestEngine, type TestEngine } from "../../support/test-engine.js";
 import { waitFor } from "../../support/wait-for.js";
@@ -111,3 +112,86 @@ test.each(["Hybrid", "EventDrivenOnly"] as const)(
     expect(worker.engine.worker.pump.counts.committed).toBe(1);
   },
 );
+
+describe("Disabled: what an event system does is left to other hosts", () => {
+  async function startWith(
+    role: EngineRole,
+    disabled: readonly ("worker" | "orchestration" | "task_readiness")[],
+    lines: string[] = [],
+  ): Promise<TestEngine> {
+    const host = await startTestEngine({
+      databaseUrl: database.url,
+      role,
+      logger: createLogger({ destination: { write: (line) => void lines.push(line) } }),
+      templates: {
+        one: [{ name: "only", callable: "one" }],
+        again: [
+          { name: "only", callable: "twice", retry: { max_attempts: 2, backoff_base_ms: 100 } },
+        ],
+      },
+      handlers: {
+        one: defineHandler("one", {}, async () => ({ ok: true })),
+        twice: defineHandler("twice", {}, async ({ context }) => {
+          if (context.retryCount === 0) throw new RetryableError("not yet");
+          return { ok: true };
+        }),
+      },
+      configure: (config) => {
+        config.pump.poll_interval_ms = 50;
+        for (const system of disabled) {
+          if (system === "worker") config.worker.event_systems.worker.deployment_mode = "Disabled";
+          else config.orchestration.event_systems[system].deployment_mode = "Disabled";
+        }
+      },
+    });
+    started.push(host);
+    return host;
+  }
+  const stateOf = async (host: TestEngine, taskUuid: string): Promise<string> =>
+    (await host.steps(taskUuid)).map(({ state }) => state).join();
+  const settled = (host: TestEngine, task: Awaited<ReturnType<TestEngine["create"]>>) =>
+    host.engine.waitForTask(task, AbortSignal.timeout(20_000));
+
+  test("worker: creates tasks, and runs no step", async () => {
+    const lines: string[] = [];
+    const idle = await startWith("all", ["worker"], lines);
+    expect(lines.join()).toContain("this host runs no steps");
+    const task = await idle.create("one");
+    await sleep(600);
+    expect(await stateOf(idle, task.taskUuid)).toBe("enqueued");
+    expect(idle.engine.worker.pump.counts.scans).toBe(0);
+    const busy = await startWith("all", []);
+    expect(await settled(idle, task)).toBe("complete");
+    expect(busy.engine.worker.pump.counts.committed).toBe(1);
+  });
+
+  test.each(["all", "server"] as const)(
+    "orchestration, role %s: settles no result",
+    async (role) => {
+      const lines: string[] = [];
+      const host = await startWith(role, ["orchestration"], lines);
+      expect(lines.join()).toContain("this host settles no results");
+      if (role === "server") await startWith("worker", []);
+      const task = await host.create("one");
+      await waitFor(
+        async () => (await stateOf(host, task.taskUuid)) === "enqueued_for_orchestration",
+      );
+      await sleep(600);
+      expect(await stateOf(host, task.taskUuid)).toBe("enqueued_for_orchestration");
+      await startWith("server", []);
+      expect(await settled(host, task)).toBe("complete");
+    },
+  );
+
+  test("task_readiness: wakes no due retry", async () => {
+    const lines: string[] = [];
+    const host = await startWith("all", ["task_readiness"], lines);
+    expect(lines.join()).toContain("this host wakes no due retries");
+    const task = await host.create("again");
+    await waitFor(async () => (await stateOf(host, task.taskUuid)) === "waiting_for_retry");
+    await sleep(600);
+    expect(await stateOf(host, task.taskUuid)).toBe("waiting_for_retry");
+    await startWith("all", []);
+    expect(await settled(host, task)).toBe("complete");
+  });
+});
