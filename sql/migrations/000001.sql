@@ -974,6 +974,21 @@ begin
   end loop;
 end $$;
 
+-- 0250_function_within_namespaces.sql
+-- purpose: what exists for a caller that is limited to p_namespaces. Null: it is not limited.
+create function tasker_core._within(p_namespace text, p_namespaces text[]) returns boolean
+language sql immutable parallel safe
+return p_namespaces is null or p_namespace = any(p_namespaces);
+
+create function tasker_core._task_within(p_task_id bigint, p_namespaces text[]) returns boolean
+language sql stable set search_path to '' as $$
+  select p_namespaces is null or exists (
+    select from tasker_core.task_requests r
+    join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
+    join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+    where r.task_id = p_task_id and ns.name = any(p_namespaces))
+$$;
+
 -- 0300_function_register_template.sql
 -- purpose: registers a compiled template (core/src/model/compile.ts); the same content again changes nothing.
 --          p_template: { namespace, name, version, description, identity_strategy, content_hash, configuration,
@@ -5045,7 +5060,10 @@ select d.dlq_entry_uuid, r.task_uuid, d.original_state, d.dlq_reason, d.dlq_time
 from tasker_core.tasks_dlq d join tasker_core.task_requests r on r.task_id = d.task_id;
 
 -- One row per reason that has entries.
-create view tasker.v_dlq_dashboard as
+create function tasker_core._dlq_dashboard(p_namespaces text[]) returns table (
+  dlq_reason tasker.dlq_reason, total_entries bigint, pending bigint, manually_resolved bigint, permanent_failures bigint,
+  cancelled bigint, oldest_entry timestamp, newest_entry timestamp, avg_resolution_time_minutes double precision)
+language sql stable set search_path to '' as $$
 select d.dlq_reason, count(*) as total_entries,
   count(*) filter (where d.resolution_status = 'pending') as pending,
   count(*) filter (where d.resolution_status = 'manually_resolved') as manually_resolved,
@@ -5054,7 +5072,11 @@ select d.dlq_reason, count(*) as total_entries,
   min(d.dlq_timestamp) at time zone 'UTC' as oldest_entry, max(d.dlq_timestamp) at time zone 'UTC' as newest_entry,
   (avg(extract(epoch from d.resolution_timestamp - d.dlq_timestamp)) / 60)::double precision as avg_resolution_time_minutes
 from tasker_core.tasks_dlq d
-group by d.dlq_reason;
+where tasker_core._task_within(d.task_id, p_namespaces)
+group by d.dlq_reason
+$$;
+
+create view tasker.v_dlq_dashboard as select x.* from tasker_core._dlq_dashboard(null) x;
 
 -- Pending entries, most urgent first.
 create view tasker.v_dlq_investigation_queue as
@@ -5114,7 +5136,8 @@ order by x.is_stale desc, x.minutes_in_state desc;
 
 -- 0600_function_api_tasks.sql
 -- purpose: what the REST API answers about tasks and steps, as JSON text (contract/rest.md sections 2.2 to 2.6). Contexts and
---          results are spliced in byte for byte.
+--          results are spliced in byte for byte. For a caller that is limited to p_namespaces nothing else exists; null: it
+--          is not limited.
 -- RFC 3339 with `Z`, and the same without a zone, both with six decimals.
 create function tasker_core._zoned(p_at timestamptz) returns text
 language sql immutable parallel safe
@@ -5123,6 +5146,13 @@ return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 create function tasker_core._naive(p_at timestamp without time zone) returns text
 language sql immutable parallel safe
 return to_char(p_at, 'YYYY-MM-DD"T"HH24:MI:SS.US');
+
+-- Null when there is no such task, or it is not the caller's to see.
+create function tasker_core._api_task_id(p_task_uuid uuid, p_namespaces text[]) returns bigint
+language sql stable set search_path to '' as $$
+  select r.task_id from tasker_core.task_requests r
+  where r.task_uuid = p_task_uuid and tasker_core._task_within(r.task_id, p_namespaces)
+$$;
 
 create function tasker_core._api_readiness(p_task_ids bigint[]) returns table (task_uuid uuid, steps json)
 language sql stable set search_path to '' as $$
@@ -5163,15 +5193,20 @@ language sql stable set search_path to '' as $$
 $$;
 
 -- Null when there is no such task.
-create function tasker_core.api_task(p_task_uuid uuid) returns json
+create function tasker_core.api_task(p_task_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
-  select x.body from tasker_core._api_tasks(
-    array(select r.task_id from tasker_core.task_requests r where r.task_uuid = p_task_uuid), false) x
+  select x.body from tasker_core._api_tasks(array[tasker_core._api_task_id(p_task_uuid, p_namespaces)], false) x
+$$;
+
+create function tasker_core.api_task_exists(p_task_uuid uuid, p_namespaces text[]) returns boolean
+language sql stable set search_path to '' as $$
+  select tasker_core._api_task_id(p_task_uuid, p_namespaces) is not null
 $$;
 
 -- Newest first. p_status: `completed`, `pending` (everything else), or a task state.
 create function tasker_core.api_task_list(
-  p_namespace text, p_status text, p_initiator text, p_source_system text, p_limit integer, p_offset bigint
+  p_namespace text, p_status text, p_initiator text, p_source_system text, p_limit integer, p_offset bigint,
+  p_namespaces text[]
 ) returns table (total bigint, tasks json)
 language sql stable set search_path to '' as $$
   with found as materialized (
@@ -5180,7 +5215,7 @@ language sql stable set search_path to '' as $$
     join tasker_core.tasks t on t.task_id = r.task_id
     join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
     join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
-    where (p_namespace is null or ns.name = p_namespace)
+    where tasker_core._within(ns.name, p_namespaces) and (p_namespace is null or ns.name = p_namespace)
       and case
         when p_status is null then true
         when p_status = 'completed' then t.state = 'complete'
@@ -5218,32 +5253,32 @@ language sql stable set search_path to '' as $$
 $$;
 
 -- An unknown task has no steps.
-create function tasker_core.api_steps(p_task_uuid uuid) returns json
+create function tasker_core.api_steps(p_task_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   select coalesce(json_agg(x.body order by x.created_at, x.step_uuid), '[]')
-  from tasker_core.task_requests r cross join lateral tasker_core._api_steps(r.task_id) x
-  where r.task_uuid = p_task_uuid
+  from tasker_core._api_steps(tasker_core._api_task_id(p_task_uuid, p_namespaces)) x
 $$;
 
 -- Null when there is no such step, or when it is another task's.
-create function tasker_core.api_step(p_task_uuid uuid, p_step_uuid uuid) returns json
+create function tasker_core.api_step(p_task_uuid uuid, p_step_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
-  select x.body
-  from tasker_core.task_requests r cross join lateral tasker_core._api_steps(r.task_id) x
-  where r.task_uuid = p_task_uuid and x.step_uuid = p_step_uuid
+  select x.body from tasker_core._api_steps(tasker_core._api_task_id(p_task_uuid, p_namespaces)) x
+  where x.step_uuid = p_step_uuid
 $$;
 
--- Does the step exist at all, in whatever task?
-create function tasker_core.api_step_exists(p_step_uuid uuid) returns boolean
+-- Does the step exist for the caller at all, in whatever task?
+create function tasker_core.api_step_exists(p_step_uuid uuid, p_namespaces text[]) returns boolean
 language sql stable set search_path to '' as $$
-  select tasker_core._existing_step_id(p_step_uuid) is not null
+  select coalesce(tasker_core._task_within(x.step_id >> 20, p_namespaces), false) and x.step_id is not null
+  from (select tasker_core._existing_step_id(p_step_uuid) as step_id) x
 $$;
 
 -- StepAuditResponse, newest first: one for each result that a worker has submitted.
-create function tasker_core.api_step_audit(p_step_uuid uuid) returns json
+create function tasker_core.api_step_audit(p_step_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   with step as materialized (
-    select tasker_core._existing_step_id(p_step_uuid) as step_id
+    select x.step_id from (select tasker_core._existing_step_id(p_step_uuid) as step_id) x
+    where tasker_core._task_within(x.step_id >> 20, p_namespaces)
   ), results as materialized (
     select sr.*, row_number() over (order by sr.token) as n
     from tasker_core.step_results sr, step s where sr.step_id = s.step_id and sr.worker_id <> 0
@@ -5273,7 +5308,7 @@ language sql stable set search_path to '' as $$
 $$;
 
 -- The contract's summary with its times in the API's form. Null when there is no such task.
-create function tasker_core.api_task_summary(p_task_uuid uuid) returns jsonb
+create function tasker_core.api_task_summary(p_task_uuid uuid, p_namespaces text[]) returns jsonb
 language sql stable set search_path to '' as $$
   select x.summary || jsonb_build_object('task', x.summary -> 'task' || jsonb_build_object(
     'created_at', tasker_core._zoned(r.created_at), 'updated_at', tasker_core._zoned(t.state_since),
@@ -5281,31 +5316,34 @@ language sql stable set search_path to '' as $$
   from tasker_core.task_requests r
   join tasker_core.tasks t on t.task_id = r.task_id
   cross join lateral tasker.get_task_summaries(array[r.task_uuid]) x
-  where r.task_uuid = p_task_uuid
+  where r.task_id = tasker_core._api_task_id(p_task_uuid, p_namespaces)
 $$;
 
 -- 0601_function_api_templates.sql
 -- purpose: what the REST API answers about templates (contract/rest.md section 2.7).
-create function tasker_core.api_template_list(p_namespace text) returns json
+create function tasker_core.api_template_list(p_namespace text, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   select json_build_object(
     'namespaces', (
       select coalesce(json_agg(json_build_object('name', x.name, 'description', x.description,
         'template_count', (select count(*) from tasker_core.named_tasks n where n.namespace_id = x.namespace_id))
         order by x.name), '[]')
-      from tasker_core.namespaces x),
+      from tasker_core.namespaces x where tasker_core._within(x.name, p_namespaces)),
     'templates', (
       select coalesce(json_agg(json_build_object('name', n.name, 'namespace', ns.name, 'version', n.version,
         'description', n.description, 'step_count', t.n_steps) order by ns.name, n.name, n.named_task_id), '[]')
       from tasker_core.named_tasks n
       join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
       join tasker_core.templates t on t.template_id = n.current_template_id
-      where p_namespace is null or ns.name = p_namespace),
-    'total_count', (select count(*) from tasker_core.named_tasks))
+      where tasker_core._within(ns.name, p_namespaces) and (p_namespace is null or ns.name = p_namespace)),
+    'total_count', (select count(*) from tasker_core.named_tasks n
+      join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+      where tasker_core._within(ns.name, p_namespaces)))
 $$;
 
 -- Null when there is no such template. The configuration is never shown.
-create function tasker_core.api_template(p_namespace text, p_name text, p_version text) returns json
+create function tasker_core.api_template(p_namespace text, p_name text, p_version text, p_namespaces text[])
+returns json
 language sql stable set search_path to '' as $$
   select json_build_object('name', n.name, 'namespace', ns.name, 'version', n.version, 'description', n.description,
     'configuration', null, 'steps', (
@@ -5321,6 +5359,21 @@ language sql stable set search_path to '' as $$
   from tasker_core.named_tasks n
   join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
   where ns.name = p_namespace and n.name = p_name and n.version = p_version
+    and tasker_core._within(ns.name, p_namespaces)
+$$;
+
+-- Every version of what is registered, with what a page about it needs; p_namespace and p_name narrow it down.
+create function tasker_core.api_handlers(p_namespace text, p_name text, p_namespaces text[])
+returns table (
+  namespace text, name text, version text, description text, configuration jsonb, created_at timestamptz,
+  namespace_description text)
+language sql stable set search_path to '' as $$
+  select ns.name, n.name, n.version, n.description, n.configuration, n.created_at, ns.description
+  from tasker_core.named_tasks n
+  join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
+  where tasker_core._within(ns.name, p_namespaces) and (p_namespace is null or ns.name = p_namespace)
+    and (p_name is null or n.name = p_name)
+  order by ns.name, n.name, n.named_task_id
 $$;
 
 -- 0602_function_api_analytics.sql
@@ -5399,26 +5452,36 @@ language sql stable set search_path to '' as $$
     'created_at', tasker_core._naive(p_entry.created_at), 'updated_at', tasker_core._naive(p_entry.updated_at))
 $$;
 
-create function tasker_core.api_dlq_list(p_status tasker.dlq_resolution_status, p_limit integer, p_offset integer)
-returns json
+-- A dead letter outlives its task: then nobody who is limited to namespaces sees it.
+create function tasker_core._dlq_within(p_task_uuid uuid, p_namespaces text[]) returns boolean
+language sql stable set search_path to '' as $$
+  select p_namespaces is null or tasker_core._api_task_id(p_task_uuid, p_namespaces) is not null
+$$;
+
+create function tasker_core.api_dlq_list(
+  p_status tasker.dlq_resolution_status, p_limit integer, p_offset integer, p_namespaces text[]
+) returns json
 language sql stable set search_path to '' as $$
   select coalesce(json_agg(tasker_core._api_dlq_entry(x) order by x.dlq_timestamp desc, x.dlq_entry_uuid), '[]')
   from (
-    select d.* from tasker.tasks_dlq d where p_status is null or d.resolution_status = p_status
+    select d.* from tasker.tasks_dlq d
+    where (p_status is null or d.resolution_status = p_status) and tasker_core._dlq_within(d.task_uuid, p_namespaces)
     order by d.dlq_timestamp desc, d.dlq_entry_uuid limit p_limit offset p_offset
   ) x
 $$;
 
 -- The latest entry of a task; null when it has none.
-create function tasker_core.api_dlq_of_task(p_task_uuid uuid) returns json
+create function tasker_core.api_dlq_of_task(p_task_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
-  select tasker_core._api_dlq_entry(d) from tasker.tasks_dlq d where d.task_uuid = p_task_uuid
+  select tasker_core._api_dlq_entry(d) from tasker.tasks_dlq d
+  where d.task_uuid = p_task_uuid and tasker_core._dlq_within(d.task_uuid, p_namespaces)
   order by d.dlq_timestamp desc limit 1
 $$;
 
 -- What is null stays as it is. False when there is no such entry.
 create function tasker_core.api_update_dlq(
-  p_entry uuid, p_status tasker.dlq_resolution_status, p_notes text, p_resolved_by text, p_metadata jsonb
+  p_entry uuid, p_status tasker.dlq_resolution_status, p_notes text, p_resolved_by text, p_metadata jsonb,
+  p_namespaces text[]
 ) returns boolean
 language plpgsql set search_path to '' as $$
 begin
@@ -5427,21 +5490,21 @@ begin
     resolution_timestamp = case when p_status is null then d.resolution_timestamp else tasker.now() end,
     resolution_notes = coalesce(p_notes, d.resolution_notes), resolved_by = coalesce(p_resolved_by, d.resolved_by),
     metadata = coalesce(p_metadata, d.metadata), updated_at = tasker.now()
-  where d.dlq_entry_uuid = p_entry;
+  where d.dlq_entry_uuid = p_entry and tasker_core._task_within(d.task_id, p_namespaces);
   return found;
 end $$;
 
-create function tasker_core.api_dlq_stats() returns json
+create function tasker_core.api_dlq_stats(p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   select coalesce(json_agg(json_build_object('dlq_reason', tasker_core._pascal(d.dlq_reason::text),
     'total_entries', d.total_entries, 'pending', d.pending, 'manually_resolved', d.manually_resolved,
     'permanent_failures', d.permanent_failures, 'cancelled', d.cancelled,
     'oldest_entry', tasker_core._naive(d.oldest_entry), 'newest_entry', tasker_core._naive(d.newest_entry),
     'avg_resolution_time_minutes', d.avg_resolution_time_minutes) order by d.dlq_reason), '[]')
-  from tasker.v_dlq_dashboard d
+  from tasker_core._dlq_dashboard(p_namespaces) d
 $$;
 
-create function tasker_core.api_dlq_queue(p_limit integer) returns json
+create function tasker_core.api_dlq_queue(p_limit integer, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   select coalesce(json_agg(json_build_object('dlq_entry_uuid', x.dlq_entry_uuid, 'task_uuid', x.task_uuid,
     'original_state', x.original_state, 'dlq_reason', tasker_core._pascal(x.dlq_reason::text),
@@ -5449,10 +5512,11 @@ language sql stable set search_path to '' as $$
     'namespace_name', x.namespace_name, 'task_name', x.task_name, 'current_state', x.current_state,
     'time_in_state_minutes', x.time_in_state_minutes, 'priority_score', x.priority_score)
     order by x.priority_score desc, x.dlq_entry_uuid), '[]')
-  from (select q.* from tasker.v_dlq_investigation_queue q order by q.priority_score desc limit p_limit) x
+  from (select q.* from tasker.v_dlq_investigation_queue q
+    where tasker_core._dlq_within(q.task_uuid, p_namespaces) order by q.priority_score desc limit p_limit) x
 $$;
 
-create function tasker_core.api_staleness(p_limit integer) returns json
+create function tasker_core.api_staleness(p_limit integer, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   select coalesce(json_agg(json_build_object('task_uuid', x.task_uuid, 'namespace_name', x.namespace_name,
     'task_name', x.task_name, 'current_state', x.current_state,
@@ -5460,5 +5524,6 @@ language sql stable set search_path to '' as $$
     'task_age_minutes', floor(x.task_age_minutes)::bigint,
     'staleness_threshold_minutes', floor(x.staleness_threshold_minutes)::bigint,
     'health_status', x.health_status, 'priority', x.priority)), '[]')
-  from (select m.* from tasker.v_task_staleness_monitoring m limit p_limit) x
+  from (select m.* from tasker.v_task_staleness_monitoring m
+    where tasker_core._within(m.namespace_name, p_namespaces) limit p_limit) x
 $$;

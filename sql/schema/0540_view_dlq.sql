@@ -7,7 +7,10 @@ select d.dlq_entry_uuid, r.task_uuid, d.original_state, d.dlq_reason, d.dlq_time
 from tasker_core.tasks_dlq d join tasker_core.task_requests r on r.task_id = d.task_id;
 
 -- One row per reason that has entries.
-create view tasker.v_dlq_dashboard as
+create function tasker_core._dlq_dashboard(p_namespaces text[]) returns table (
+  dlq_reason tasker.dlq_reason, total_entries bigint, pending bigint, manually_resolved bigint, permanent_failures bigint,
+  cancelled bigint, oldest_entry timestamp, newest_entry timestamp, avg_resolution_time_minutes double precision)
+language sql stable set search_path to '' as $$
 select d.dlq_reason, count(*) as total_entries,
   count(*) filter (where d.resolution_status = 'pending') as pending,
   count(*) filter (where d.resolution_status = 'manually_resolved') as manually_resolved,
@@ -16,7 +19,11 @@ select d.dlq_reason, count(*) as total_entries,
   min(d.dlq_timestamp) at time zone 'UTC' as oldest_entry, max(d.dlq_timestamp) at time zone 'UTC' as newest_entry,
   (avg(extract(epoch from d.resolution_timestamp - d.dlq_timestamp)) / 60)::double precision as avg_resolution_time_minutes
 from tasker_core.tasks_dlq d
-group by d.dlq_reason;
+where tasker_core._task_within(d.task_id, p_namespaces)
+group by d.dlq_reason
+$$;
+
+create view tasker.v_dlq_dashboard as select x.* from tasker_core._dlq_dashboard(null) x;
 
 -- Pending entries, most urgent first.
 create view tasker.v_dlq_investigation_queue as

@@ -1,5 +1,6 @@
 -- purpose: what the REST API answers about tasks and steps, as JSON text (contract/rest.md sections 2.2 to 2.6). Contexts and
---          results are spliced in byte for byte.
+--          results are spliced in byte for byte. For a caller that is limited to p_namespaces nothing else exists; null: it
+--          is not limited.
 -- RFC 3339 with `Z`, and the same without a zone, both with six decimals.
 create function tasker_core._zoned(p_at timestamptz) returns text
 language sql immutable parallel safe
@@ -8,6 +9,13 @@ return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 create function tasker_core._naive(p_at timestamp without time zone) returns text
 language sql immutable parallel safe
 return to_char(p_at, 'YYYY-MM-DD"T"HH24:MI:SS.US');
+
+-- Null when there is no such task, or it is not the caller's to see.
+create function tasker_core._api_task_id(p_task_uuid uuid, p_namespaces text[]) returns bigint
+language sql stable set search_path to '' as $$
+  select r.task_id from tasker_core.task_requests r
+  where r.task_uuid = p_task_uuid and tasker_core._task_within(r.task_id, p_namespaces)
+$$;
 
 create function tasker_core._api_readiness(p_task_ids bigint[]) returns table (task_uuid uuid, steps json)
 language sql stable set search_path to '' as $$
@@ -48,15 +56,20 @@ language sql stable set search_path to '' as $$
 $$;
 
 -- Null when there is no such task.
-create function tasker_core.api_task(p_task_uuid uuid) returns json
+create function tasker_core.api_task(p_task_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
-  select x.body from tasker_core._api_tasks(
-    array(select r.task_id from tasker_core.task_requests r where r.task_uuid = p_task_uuid), false) x
+  select x.body from tasker_core._api_tasks(array[tasker_core._api_task_id(p_task_uuid, p_namespaces)], false) x
+$$;
+
+create function tasker_core.api_task_exists(p_task_uuid uuid, p_namespaces text[]) returns boolean
+language sql stable set search_path to '' as $$
+  select tasker_core._api_task_id(p_task_uuid, p_namespaces) is not null
 $$;
 
 -- Newest first. p_status: `completed`, `pending` (everything else), or a task state.
 create function tasker_core.api_task_list(
-  p_namespace text, p_status text, p_initiator text, p_source_system text, p_limit integer, p_offset bigint
+  p_namespace text, p_status text, p_initiator text, p_source_system text, p_limit integer, p_offset bigint,
+  p_namespaces text[]
 ) returns table (total bigint, tasks json)
 language sql stable set search_path to '' as $$
   with found as materialized (
@@ -65,7 +78,7 @@ language sql stable set search_path to '' as $$
     join tasker_core.tasks t on t.task_id = r.task_id
     join tasker_core.named_tasks n on n.named_task_id = r.named_task_id
     join tasker_core.namespaces ns on ns.namespace_id = n.namespace_id
-    where (p_namespace is null or ns.name = p_namespace)
+    where tasker_core._within(ns.name, p_namespaces) and (p_namespace is null or ns.name = p_namespace)
       and case
         when p_status is null then true
         when p_status = 'completed' then t.state = 'complete'
@@ -103,32 +116,32 @@ language sql stable set search_path to '' as $$
 $$;
 
 -- An unknown task has no steps.
-create function tasker_core.api_steps(p_task_uuid uuid) returns json
+create function tasker_core.api_steps(p_task_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   select coalesce(json_agg(x.body order by x.created_at, x.step_uuid), '[]')
-  from tasker_core.task_requests r cross join lateral tasker_core._api_steps(r.task_id) x
-  where r.task_uuid = p_task_uuid
+  from tasker_core._api_steps(tasker_core._api_task_id(p_task_uuid, p_namespaces)) x
 $$;
 
 -- Null when there is no such step, or when it is another task's.
-create function tasker_core.api_step(p_task_uuid uuid, p_step_uuid uuid) returns json
+create function tasker_core.api_step(p_task_uuid uuid, p_step_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
-  select x.body
-  from tasker_core.task_requests r cross join lateral tasker_core._api_steps(r.task_id) x
-  where r.task_uuid = p_task_uuid and x.step_uuid = p_step_uuid
+  select x.body from tasker_core._api_steps(tasker_core._api_task_id(p_task_uuid, p_namespaces)) x
+  where x.step_uuid = p_step_uuid
 $$;
 
--- Does the step exist at all, in whatever task?
-create function tasker_core.api_step_exists(p_step_uuid uuid) returns boolean
+-- Does the step exist for the caller at all, in whatever task?
+create function tasker_core.api_step_exists(p_step_uuid uuid, p_namespaces text[]) returns boolean
 language sql stable set search_path to '' as $$
-  select tasker_core._existing_step_id(p_step_uuid) is not null
+  select coalesce(tasker_core._task_within(x.step_id >> 20, p_namespaces), false) and x.step_id is not null
+  from (select tasker_core._existing_step_id(p_step_uuid) as step_id) x
 $$;
 
 -- StepAuditResponse, newest first: one for each result that a worker has submitted.
-create function tasker_core.api_step_audit(p_step_uuid uuid) returns json
+create function tasker_core.api_step_audit(p_step_uuid uuid, p_namespaces text[]) returns json
 language sql stable set search_path to '' as $$
   with step as materialized (
-    select tasker_core._existing_step_id(p_step_uuid) as step_id
+    select x.step_id from (select tasker_core._existing_step_id(p_step_uuid) as step_id) x
+    where tasker_core._task_within(x.step_id >> 20, p_namespaces)
   ), results as materialized (
     select sr.*, row_number() over (order by sr.token) as n
     from tasker_core.step_results sr, step s where sr.step_id = s.step_id and sr.worker_id <> 0
@@ -158,7 +171,7 @@ language sql stable set search_path to '' as $$
 $$;
 
 -- The contract's summary with its times in the API's form. Null when there is no such task.
-create function tasker_core.api_task_summary(p_task_uuid uuid) returns jsonb
+create function tasker_core.api_task_summary(p_task_uuid uuid, p_namespaces text[]) returns jsonb
 language sql stable set search_path to '' as $$
   select x.summary || jsonb_build_object('task', x.summary -> 'task' || jsonb_build_object(
     'created_at', tasker_core._zoned(r.created_at), 'updated_at', tasker_core._zoned(t.state_since),
@@ -166,5 +179,5 @@ language sql stable set search_path to '' as $$
   from tasker_core.task_requests r
   join tasker_core.tasks t on t.task_id = r.task_id
   cross join lateral tasker.get_task_summaries(array[r.task_uuid]) x
-  where r.task_uuid = p_task_uuid
+  where r.task_id = tasker_core._api_task_id(p_task_uuid, p_namespaces)
 $$;

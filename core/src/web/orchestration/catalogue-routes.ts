@@ -88,10 +88,12 @@ export function catalogueRoutes(engine: OrchestrationEngine): Route[] {
       summary: "Registered templates. `namespaces` and `total_count` ignore the filter.",
       query: z.object({ namespace: optionalText }),
       reply: templateListResponse,
-      handle: async ({ query }) =>
+      handle: async ({ query, caller }) =>
         new JsonReply(
-          (await queryJson(pool, "tasker_core.api_template_list($1)", [query.namespace ?? null])) ??
-            "{}",
+          (await queryJson(pool, "tasker_core.api_template_list($1, $2)", [
+            query.namespace ?? null,
+            caller.namespaces,
+          ])) ?? "{}",
         ),
     }),
     route({
@@ -103,9 +105,9 @@ export function catalogueRoutes(engine: OrchestrationEngine): Route[] {
       params: z.object({ namespace: z.string(), name: z.string(), version: z.string() }),
       reply: templateDetail,
       errors: [404],
-      handle: async ({ params: { namespace, name, version } }) => {
-        const call = "tasker_core.api_template($1, $2, $3)";
-        const body = await queryJson(pool, call, [namespace, name, version]);
+      handle: async ({ params: { namespace, name, version }, caller }) => {
+        const call = "tasker_core.api_template($1, $2, $3, $4)";
+        const body = await queryJson(pool, call, [namespace, name, version, caller.namespaces]);
         if (body === null) throw notFound(`Template not found: ${namespace}/${name}/${version}`);
         return new JsonReply(body);
       },

@@ -93,11 +93,12 @@ export function dlqRoutes({ pool }: OrchestrationEngine): Route[] {
       }),
       reply: z.array(entry),
       errors: [400],
-      handle: async ({ query }) =>
-        await list("tasker_core.api_dlq_list($1, $2, $3)", [
+      handle: async ({ query, caller }) =>
+        await list("tasker_core.api_dlq_list($1, $2, $3, $4)", [
           query.resolution_status ?? null,
           query.limit,
           query.offset,
+          caller.namespaces,
         ]),
     }),
     route({
@@ -109,9 +110,12 @@ export function dlqRoutes({ pool }: OrchestrationEngine): Route[] {
       params: z.object({ task_uuid: z.string() }),
       reply: entry,
       errors: [400, 404],
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         const uuid = uuidOf(params.task_uuid);
-        const body = await queryJson(pool, "tasker_core.api_dlq_of_task($1)", [uuid]);
+        const body = await queryJson(pool, "tasker_core.api_dlq_of_task($1, $2)", [
+          uuid,
+          caller.namespaces,
+        ]);
         if (body === null) throw notFound(`DLQ entry not found for task ${uuid}`);
         return new JsonReply(body);
       },
@@ -131,18 +135,19 @@ export function dlqRoutes({ pool }: OrchestrationEngine): Route[] {
       }),
       reply: z.object({ success: z.boolean(), message: z.string(), dlq_entry_uuid: z.uuid() }),
       errors: [400, 404, 415, 422],
-      handle: async ({ params, body, json }) => {
+      handle: async ({ params, body, json, caller }) => {
         const uuid = uuidOf(params.dlq_entry_uuid);
         const metadata = body.metadata == null ? null : (memberText(json, "metadata") ?? null);
         const found = await queryJson(
           pool,
-          "to_json(tasker_core.api_update_dlq($1, $2, $3, $4, $5))",
+          "to_json(tasker_core.api_update_dlq($1, $2, $3, $4, $5, $6))",
           [
             uuid,
             body.resolution_status ?? null,
             body.resolution_notes ?? null,
             body.resolved_by ?? null,
             metadata,
+            caller.namespaces,
           ],
         );
         if (found !== "true") throw notFound(`DLQ entry not found: ${uuid}`);
@@ -160,7 +165,8 @@ export function dlqRoutes({ pool }: OrchestrationEngine): Route[] {
       tag: "dlq",
       summary: "Dead letters by reason.",
       reply: z.array(stats),
-      handle: async () => await list("tasker_core.api_dlq_stats()", []),
+      handle: async ({ caller }) =>
+        await list("tasker_core.api_dlq_stats($1)", [caller.namespaces]),
     }),
     route({
       method: "GET",
@@ -171,7 +177,8 @@ export function dlqRoutes({ pool }: OrchestrationEngine): Route[] {
       query: z.object({ limit: limitOf(100) }),
       reply: z.array(queued),
       errors: [400],
-      handle: async ({ query }) => await list("tasker_core.api_dlq_queue($1)", [query.limit]),
+      handle: async ({ query, caller }) =>
+        await list("tasker_core.api_dlq_queue($1, $2)", [query.limit, caller.namespaces]),
     }),
     route({
       method: "GET",
@@ -182,7 +189,8 @@ export function dlqRoutes({ pool }: OrchestrationEngine): Route[] {
       query: z.object({ limit: limitOf(100) }),
       reply: z.array(staleness),
       errors: [400],
-      handle: async ({ query }) => await list("tasker_core.api_staleness($1)", [query.limit]),
+      handle: async ({ query, caller }) =>
+        await list("tasker_core.api_staleness($1, $2)", [query.limit, caller.namespaces]),
     }),
   ];
 }

@@ -3,6 +3,7 @@ import { isTaskerError, messageOf } from "../../errors/index.js";
 import type { JsonValue } from "../../lib/json-number.js";
 import { parseJson } from "../../lib/parse-json.js";
 import { badRequest, notFound } from "../api-error.js";
+import type { Principal } from "../auth/index.js";
 import { isUuid } from "../fields.js";
 import { type JsonBody, memberText } from "../json-body.js";
 import { queryJson } from "../query-json.js";
@@ -65,10 +66,15 @@ type StepParams = z.output<typeof ofStep>;
 /** contract/rest.md section 2.6. */
 export function stepRoutes(engine: OrchestrationEngine): Route[] {
   const { pool } = engine;
-  const stepOf = async ({ uuid, step_uuid: stepUuid }: StepParams): Promise<JsonReply> => {
-    const body = await queryJson(pool, "tasker_core.api_step($1, $2)", [uuid, stepUuid]);
+  const stepOf = async (
+    { uuid, step_uuid: stepUuid }: StepParams,
+    { namespaces }: Principal,
+  ): Promise<JsonReply> => {
+    const values = [uuid, stepUuid, namespaces];
+    const body = await queryJson(pool, "tasker_core.api_step($1, $2, $3)", values);
     if (body !== null) return new JsonReply(body);
-    const exists = await queryJson(pool, "to_json(tasker_core.api_step_exists($1))", [stepUuid]);
+    const call = "to_json(tasker_core.api_step_exists($1, $2))";
+    const exists = await queryJson(pool, call, [stepUuid, namespaces]);
     throw exists === "true" ? notFound("Step does not belong to the specified task") : notFound();
   };
   return [
@@ -81,10 +87,11 @@ export function stepRoutes(engine: OrchestrationEngine): Route[] {
       params: ofTask,
       reply: z.array(stepResponse),
       errors: [400],
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         if (!isUuid(params.uuid)) throw badRequest("Invalid task UUID format");
+        const values = [params.uuid, caller.namespaces];
         return new JsonReply(
-          (await queryJson(pool, "tasker_core.api_steps($1)", [params.uuid])) ?? "[]",
+          (await queryJson(pool, "tasker_core.api_steps($1, $2)", values)) ?? "[]",
         );
       },
     }),
@@ -97,7 +104,7 @@ export function stepRoutes(engine: OrchestrationEngine): Route[] {
       params: ofStep,
       reply: stepResponse,
       errors: [400, 404],
-      handle: async ({ params }) => await stepOf(checked(params)),
+      handle: async ({ params, caller }) => await stepOf(checked(params), caller),
     }),
     route({
       method: "PATCH",
@@ -109,13 +116,13 @@ export function stepRoutes(engine: OrchestrationEngine): Route[] {
       body: actionBody,
       reply: stepResponse,
       errors: [400, 404, 415, 422],
-      handle: async ({ params, body, json }) => {
+      handle: async ({ params, body, json, caller }) => {
         const place = checked(params);
-        await stepOf(place);
+        await stepOf(place, caller);
         await act(engine, place, body, json).catch((error: unknown) => {
           throw actionError(error);
         });
-        return await stepOf(place);
+        return await stepOf(place, caller);
       },
     }),
     route({
@@ -127,11 +134,14 @@ export function stepRoutes(engine: OrchestrationEngine): Route[] {
       params: ofStep,
       reply: z.array(stepAuditResponse),
       errors: [400, 404],
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         const place = checked(params);
-        await stepOf(place);
+        await stepOf(place, caller);
         return new JsonReply(
-          (await queryJson(pool, "tasker_core.api_step_audit($1)", [place.step_uuid])) ?? "[]",
+          (await queryJson(pool, "tasker_core.api_step_audit($1, $2)", [
+            place.step_uuid,
+            caller.namespaces,
+          ])) ?? "[]",
         );
       },
     }),

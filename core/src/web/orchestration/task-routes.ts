@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isTaskerError } from "../../errors/index.js";
 import { JsonText, type TaskRequest } from "../../lifecycle/task-request.js";
 import { badRequest, invalidUuid, notFound } from "../api-error.js";
+import { mayEnter, namespaceForbidden, type Principal } from "../auth/index.js";
 import { isUuid } from "../fields.js";
 import { type JsonBody, memberText } from "../json-body.js";
 import { queryJson } from "../query-json.js";
@@ -21,10 +22,14 @@ const byUuid = z.object({ uuid: z.string() });
 /** contract/rest.md sections 2.1 to 2.5, and the summary. */
 export function taskRoutes(engine: OrchestrationEngine): Route[] {
   const { pool } = engine;
-  const taskOf = async (uuid: string): Promise<JsonReply> => {
-    const body = await queryJson(pool, "tasker_core.api_task($1)", [uuid]);
+  const taskOf = async (uuid: string, caller: Principal): Promise<JsonReply> => {
+    const body = await queryJson(pool, "tasker_core.api_task($1, $2)", [uuid, caller.namespaces]);
     if (body === null) throw notFound();
     return new JsonReply(body);
+  };
+  const assertVisible = async (uuid: string, { namespaces }: Principal): Promise<void> => {
+    const call = "to_json(tasker_core.api_task_exists($1, $2))";
+    if ((await queryJson(pool, call, [uuid, namespaces])) !== "true") throw notFound();
   };
   return [
     route({
@@ -35,14 +40,15 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
       summary: "Create a task. The same identity creates it once.",
       body: taskRequestBody,
       reply: taskResponse,
-      errors: [400, 404, 409, 415, 422, 503],
-      handle: async ({ body, json }) => {
+      errors: [400, 403, 404, 409, 415, 422, 503],
+      handle: async ({ body, json, caller }) => {
+        if (!mayEnter(caller, body.namespace)) throw namespaceForbidden(body.namespace);
         const created = await engine.createTask(taskRequest(body, json)).catch((error: unknown) => {
           if (!isTaskerError(error, "TEMPLATE_NOT_FOUND")) throw error;
           const named = `${body.namespace}/${body.name}/${body.version}`;
           throw notFound(`Task template not found: ${named}`);
         });
-        return await taskOf(created.taskUuid);
+        return await taskOf(created.taskUuid, caller);
       },
     }),
     route({
@@ -54,10 +60,10 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
       query: taskListQuery,
       reply: taskListResponse,
       errors: [400],
-      handle: async ({ query }) => {
+      handle: async ({ query, caller }) => {
         const { page, per_page: perPage } = query;
         const { rows } = await pool.query<{ total: number; tasks: string }>(
-          "select total, tasks::text as tasks from tasker_core.api_task_list($1, $2, $3, $4, $5, $6)",
+          "select total, tasks::text as tasks from tasker_core.api_task_list($1, $2, $3, $4, $5, $6, $7)",
           [
             query.namespace ?? null,
             query.status ?? null,
@@ -65,6 +71,7 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
             query.source_system ?? null,
             perPage,
             (page - 1) * perPage,
+            caller.namespaces,
           ],
         );
         const total = Number(rows[0]?.total ?? 0);
@@ -91,7 +98,7 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
       params: byUuid,
       reply: taskResponse,
       errors: [400, 404],
-      handle: async ({ params }) => await taskOf(uuidOf(params.uuid)),
+      handle: async ({ params, caller }) => await taskOf(uuidOf(params.uuid), caller),
     }),
     route({
       method: "DELETE",
@@ -102,13 +109,14 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
       params: byUuid,
       reply: taskResponse,
       errors: [400, 404],
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         const uuid = uuidOf(params.uuid);
+        await assertVisible(uuid, caller);
         await engine.cancelTask(uuid, { actor: "api" }).catch((error: unknown) => {
           if (!isTaskerError(error, "INVALID_TRANSITION")) throw error;
           throw badRequest("Cannot cancel a completed task");
         });
-        return await taskOf(uuid);
+        return await taskOf(uuid, caller);
       },
     }),
     route({
@@ -120,9 +128,10 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
       params: byUuid,
       reply: taskSummaryResponse,
       errors: [400, 404],
-      handle: async ({ params }) => {
+      handle: async ({ params, caller }) => {
         const uuid = uuidOf(params.uuid);
-        const body = await queryJson(pool, "tasker_core.api_task_summary($1)", [uuid]);
+        const values = [uuid, caller.namespaces];
+        const body = await queryJson(pool, "tasker_core.api_task_summary($1, $2)", values);
         if (body === null) throw notFound();
         return new JsonReply(body);
       },
