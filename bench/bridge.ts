@@ -3,6 +3,7 @@
  *   tsx bench/bridge.ts [python|ruby|node ...]
  */
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { BridgeSupervisor } from "../core/src/bridge/index.js";
 import {
@@ -25,8 +26,12 @@ export interface MeasureBridgeOptions {
   /** Deliveries in flight. */
   readonly slots: number;
   readonly seconds: number;
-  /** Name of the handler that returns something small; default `reference.echo`. */
+  /** Name of the handler; default `reference.echo`, which returns the task's context. */
   readonly callable?: string;
+  /** The task's context; it is padded up to {@link bytes}. */
+  readonly context?: Readonly<Record<string, unknown>>;
+  /** Handler processes; default 1. `slots` are those of all of them. */
+  readonly processes?: number;
 }
 
 export interface BridgeMeasurement {
@@ -53,6 +58,7 @@ export async function measureBridge(options: MeasureBridgeOptions): Promise<Brid
     command: options.command,
     args: options.args,
     ...(options.env === undefined ? {} : { env: options.env }),
+    processes: options.processes ?? 1,
     pool: "default",
     channel,
     logger: createLogger({ level: "warn" }),
@@ -60,6 +66,7 @@ export async function measureBridge(options: MeasureBridgeOptions): Promise<Brid
   });
   await supervisor.start(AbortSignal.timeout(20_000));
   try {
+    await untilAllServe(supervisor, options.processes ?? 1);
     const driver = new Driver(channel, completions, options);
     await driver.run(options.slots, Math.min(1, options.seconds)); // warm-up
     const cpuBefore = process.cpuUsage();
@@ -78,6 +85,15 @@ export async function measureBridge(options: MeasureBridgeOptions): Promise<Brid
   }
 }
 
+/** `start` waits for the first process only. */
+async function untilAllServe(supervisor: BridgeSupervisor, processes: number): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (supervisor.metrics().processes.length < processes) {
+    if (performance.now() > deadline) throw new Error(`Not all of ${processes} processes came`);
+    await sleep(20);
+  }
+}
+
 class Driver {
   readonly #channel: FfiDispatchChannel;
   readonly #completions: CompletionChannel;
@@ -93,7 +109,7 @@ class Driver {
     this.#channel = channel;
     this.#completions = completions;
     this.#callable = options.callable ?? "reference.echo";
-    this.#payload = createPayload(options.bytes, this.#callable);
+    this.#payload = createPayload(options.bytes, this.#callable, options.context ?? {});
   }
 
   /** Keeps `inFlight` steps going for `seconds`. Round trips are recorded only with one in flight. */
@@ -166,10 +182,14 @@ class Driver {
 
 const TASK_UUID = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-function createPayload(bytes: number, callable: string): StepPayload {
+function createPayload(
+  bytes: number,
+  callable: string,
+  context: Readonly<Record<string, unknown>>,
+): StepPayload {
   const event = (padding: string) => ({
     task: {
-      task: { task_uuid: TASK_UUID, context: { padding } },
+      task: { task_uuid: TASK_UUID, context: { ...context, padding } },
       task_name: "bench",
       task_version: "1.0.0",
       namespace_name: "default",
