@@ -236,7 +236,8 @@ async function killAgainAndAgain(victim: Victim, memory: MemoryLog): Promise<Kil
       timeoutMs: 30_000,
       describe: `a busy ${victim.language} process`,
     });
-    await sleep(Math.random() * 50);
+    // Mostly at once, when those that died before run alone; now and then with many beside each other.
+    await sleep(Math.random() ** 3 * 300);
     process.kill(pid, "SIGKILL");
     const killedAt = performance.now();
     pids.push(pid);
