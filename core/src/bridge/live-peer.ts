@@ -46,6 +46,7 @@ export async function launchPeer(
   const logger = settings.logger.child({ peer: name });
   const { clock } = settings;
   const child = new PeerProcess({ ...settings, logger });
+  settings.guard.watch(child);
   const connection = new BridgeConnection(child.channel, { logger, clock });
   const giveUp = (): void => connection.close("the worker is shutting down");
   signal.addEventListener("abort", giveUp, { once: true });

@@ -6,6 +6,7 @@ import { createDeferred } from "../lib/deferred.js";
 import { EventDesk } from "./event-desk.js";
 import { PeerLane } from "./lane.js";
 import type { LivePeer } from "./live-peer.js";
+import { OrphanGuard } from "./orphan-guard.js";
 import { PeerFeed } from "./peer-feed.js";
 import type { PeerSession } from "./session.js";
 import type { BridgeMetrics, BridgeSettings, BridgeSupervisorOptions } from "./types.js";
@@ -71,6 +72,7 @@ export class BridgeSupervisor {
     this.#feed?.stop();
     this.events.close();
     await Promise.all(this.#lanes.map((lane) => lane.stop(graceMs)));
+    this.#settings.guard.close();
   }
 
   /**
@@ -161,6 +163,7 @@ function withDefaults(options: BridgeSupervisorOptions): BridgeSettings {
     leaseMs: 30_000,
     maxFrame: DEFAULT_MAX_FRAME,
     onTemplates: () => Promise.resolve(),
+    guard: new OrphanGuard(options.logger),
     ...options,
   };
 }

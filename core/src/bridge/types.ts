@@ -2,6 +2,7 @@ import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
 import type { FfiDispatchChannel } from "../channels/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
+import type { OrphanGuard } from "./orphan-guard.js";
 
 export interface BridgeSupervisorOptions {
   /** For names and logs: `python`, `ruby`, ... */
@@ -45,7 +46,7 @@ export interface BridgeSupervisorOptions {
 
 /** The same with nothing left open. */
 export type BridgeSettings = Required<Omit<BridgeSupervisorOptions, "cwd" | "env">> &
-  Pick<BridgeSupervisorOptions, "cwd" | "env">;
+  Pick<BridgeSupervisorOptions, "cwd" | "env"> & { readonly guard: OrphanGuard };
 
 /** Counters since start, and what is so now. */
 export interface BridgeMetrics {
