@@ -445,6 +445,7 @@ export class Engine {
       cache: worker.cache,
       workerId: worker.workerId,
       leaseMs: this.#options.config.lease.lease_seconds * 1000,
+      wake: () => (worker.pools.servesAny ? null : [...this.templates.namespaces().keys()]),
       accept: (outcome, done) => worker.pump.accept(outcome, done),
       onCreated: (creation, taskId) => {
         this.#metrics.taskCreated(taskId);

@@ -6,6 +6,7 @@ import { runLogged } from "./run-logged.mjs";
 import { SUITES } from "./suites.mjs";
 
 const OUTPUT = ".tasker/test";
+/** A hanging suite must not cost the others their time: CI has 25 minutes for all. */
 const TIME_LIMIT_MS = 6 * 60_000;
 
 const names = process.argv.slice(2);
@@ -45,13 +46,13 @@ if (interrupted.signal.aborted) console.log(`\nInterrupted by ${interrupted.sign
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || interrupted.signal.aborted ? 1 : 0;
 
-async function runSuite({ name, command, cwd, count }) {
+async function runSuite({ name, command, cwd, count, timeLimitMs = TIME_LIMIT_MS }) {
   const started = performance.now();
   const report = `${process.cwd()}/${OUTPUT}/${name}.report`;
   const run = await runLogged(command(report), {
     cwd,
     log: `${OUTPUT}/${name}.log`,
-    timeLimitMs: TIME_LIMIT_MS,
+    timeLimitMs,
     signal: interrupted.signal,
   });
   const counts = count({ ...run, report });

@@ -27,7 +27,7 @@ export const SUITES = [
     command: () => ["ruby", "-Ilib", "-Itest", "test/run.rb"],
     count: countMinitest,
   },
-  vitest("database"),
+  { ...vitest("database"), timeLimitMs: 14 * 60_000 },
   check("demo", ["scripts/demo"]),
 ];
 

@@ -8,6 +8,7 @@
 --   queued      number of steps that were enqueued without being handed to the caller
 --   scanned     number of messages that the queue scan read (a full scan means there is more); attempts: the highest
 --               class (queue_id) that may have more, null when none has
+--   woken       number of sleeping hosts that the commit of this call notifies
 --   refused_event  step_id, status (why), number (place among the events of the call): a domain event left out
 create type tasker_core.tick_row as (
   kind text,

@@ -50,7 +50,9 @@ language sql set search_path to '' as $$
   on conflict (worker_id) do update set namespace_ids = excluded.namespace_ids
 $$;
 
--- Called after a commit and outside the hot transaction: a NOTIFY inside would hold a lock over its fsync.
+-- Called after a commit, or at the end of a hot function that then reports how many it woke. A NOTIFY in a transaction holds
+-- a lock over its fsync, but only somebody asleep is notified: a busy system never pays. Whoever finds nobody asleep before
+-- its commit looks again after it: a host may have gone to sleep in between.
 create function tasker_core.wake_idle_workers(p_caller integer, p_namespace_ids integer[]) returns integer
 language plpgsql set search_path to '' as $$
 declare
@@ -67,3 +69,12 @@ begin
   perform pg_notify('tasker_wake_' || w, '') from unnest(v_workers) w;
   return coalesce(cardinality(v_workers), 0);
 end $$;
+
+-- For the end of a hot function: its row `woken`, when it woke anybody.
+create function tasker_core._wake_with_commit(p_caller integer, p_namespace_ids integer[])
+returns setof tasker_core.tick_row
+language sql volatile set search_path to '' as $$
+  select 'woken', null::bigint, null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean,
+    null::text, null::timestamptz, null::integer, null::timestamptz, w.n::bigint
+  from (select tasker_core.wake_idle_workers(p_caller, p_namespace_ids) as n) w where w.n > 0
+$$;

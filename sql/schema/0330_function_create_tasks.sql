@@ -1,13 +1,15 @@
 -- purpose: creates a batch of tasks with their initial steps and edges counted, and sends their first steps, in one
 --          commit. A task whose identity exists already is reported as `duplicate` (task_id of the one that exists).
 --          Arrays are aligned; bodies hold, per task, the context then the tags (two entries of p_ends each).
+--          p_wake: namespaces whose sleeping workers the commit wakes, for a host that runs no steps itself.
 -- rows:    created | duplicate (task_id, number = position in the batch, from 1), then those of _send_steps.
 -- locks: rows of task_identities in hash order (two creators of one identity wait for each other here), new rows else.
 create function tasker_core.create_tasks(
   p_worker_id integer, p_task_uuids uuid[], p_template_ids integer[], p_identity_hashes text[],
   p_correlation_ids uuid[], p_parent_correlation_ids uuid[], p_priorities integer[], p_initiators text[],
   p_source_systems text[], p_reasons text[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval,
+  p_wake integer[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -120,4 +122,6 @@ begin
           select (v_template.template_id::bigint << 20) + t.ordinal from unnest(v_roots) t(ordinal)))));
     end if;
   end loop;
+  -- Where this host hands out nothing itself, every first step waits for somebody else.
+  if p_wake is not null then return query select x.* from tasker_core._wake_with_commit(p_worker_id, p_wake) x; end if;
 end $$;

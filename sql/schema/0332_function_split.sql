@@ -9,12 +9,14 @@ language sql volatile set search_path to '' as $$
 $$;
 
 -- purpose: split mode, worker side: stores a batch of results and hands the steps to the orchestrators through the
---          queue orchestration_step_results. Parameters as in tick.
+--          queue orchestration_step_results, waking one that sleeps. Parameters as in tick; with p_idle_in the worker asks
+--          to be woken for these namespaces, as mark_worker_idle does.
 -- locks: steps ascending; messages are new rows or skip locked.
 create function tasker_core.submit_step_results(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json,
-  p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
+  p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null,
+  p_idle_in integer[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -51,14 +53,20 @@ begin
     union all select f, 'submit_error' from unnest(v_failed) f
   ) x(step_id, move);
   perform tasker_core._send_results(v_result.accepted, v_now);
+  if p_idle_in is not null then perform tasker_core.mark_worker_idle(p_worker_id, p_idle_in); end if;
+  -- Last: nothing is locked for long by the notification.
+  return query select x.* from tasker_core._wake_with_commit(p_worker_id, '{0}') x;
 end $$;
 
 -- purpose: split mode, orchestrator side: drains up to p_limit messages of orchestration_step_results and settles the
---          steps they name; what becomes ready goes to the workers' queues.
+--          steps they name; what becomes ready goes to the workers' queues, waking those of p_wake (namespaces) that
+--          sleep. With p_idle an orchestrator that found no full page asks to be woken itself.
 -- rows:    as tick, without verdicts and claims; `scanned` counts the messages.
 -- locks:   messages (skip locked), due timers (skip locked), steps ascending, tasks ascending.
-create function tasker_core.process_step_results(p_worker_id integer, p_limit integer, p_timer_limit integer)
-returns setof tasker_core.tick_row
+create function tasker_core.process_step_results(
+  p_worker_id integer, p_limit integer, p_timer_limit integer, p_wake integer[] default null,
+  p_idle boolean default false
+) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
@@ -73,6 +81,8 @@ declare
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_result record;
+  v_row tasker_core.tick_row;
+  v_queued boolean := false;
 begin
   select array_agg(x.msg_id), array_agg(distinct x.step_id) filter (where x.step_id is not null) into v_messages, v_ids
   from (
@@ -98,6 +108,9 @@ begin
   v_touched := array(select distinct x from unnest(
       coalesce(v_ids, '{}') || v_children || v_siblings || v_due || tasker_core._planned_step_ids(v_plans)) x
     order by x);
+  if p_idle and coalesce(cardinality(v_messages), 0) < p_limit then
+    perform tasker_core.mark_worker_idle(p_worker_id, '{0}');
+  end if;
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
     return;
@@ -129,9 +142,17 @@ begin
   ) x;
   delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
 
-  return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
-    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', 0, interval '0',
-    p_timer_limit, v_now) x;
+  for v_row in
+    select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
+      v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', 0, interval '0',
+      p_timer_limit, v_now) x
+  loop
+    v_queued := v_queued or v_row.kind = 'queued';
+    return next v_row;
+  end loop;
+  if v_queued and p_wake is not null then
+    return query select x.* from tasker_core._wake_with_commit(p_worker_id, p_wake) x;
+  end if;
   if v_messages is not null then
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
       null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,

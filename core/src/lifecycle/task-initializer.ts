@@ -33,6 +33,8 @@ export interface TaskInitializerDeps {
   readonly cache: { keepTask(task: LoadedTask): void };
   readonly workerId: number;
   readonly leaseMs: number;
+  /** Namespaces whose workers wait for the first steps; null where this host runs steps itself. */
+  readonly wake: () => readonly number[] | null;
   /** Takes the first steps that came back leased; calls `done` when they are in their channels. */
   readonly accept: (outcome: TickOutcome, done: () => void) => void;
   /** Called after the commit, before the first steps are handed on. */
@@ -49,12 +51,12 @@ export class TaskInitializer {
 
   /** Settles the reply of every creation: with its ids, or `TASK_DUPLICATE` naming the task that exists. */
   async create(creations: readonly TaskCreation[]): Promise<void> {
-    const { link, pools, workerId, leaseMs, accept } = this.#deps;
+    const { link, pools, workerId, leaseMs, accept, wake } = this.#deps;
     const routes = pools.reserve(creations.length * 4, 0.5);
     let outcome: TickOutcome;
     try {
       const tasks = creations.map((creation) => creation.task);
-      outcome = await link.call((db) => createTasks(db, workerId, tasks, routes, leaseMs));
+      outcome = await link.call((db) => createTasks(db, workerId, tasks, routes, leaseMs, wake()));
     } catch (error) {
       pools.giveBack(routes);
       for (const { reply } of creations) reply.reject(error);

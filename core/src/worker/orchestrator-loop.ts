@@ -1,9 +1,4 @@
-import {
-  markWorkerIdle,
-  processStepResults,
-  type TickOutcome,
-  wakeIdleWorkers,
-} from "../db/functions/index.js";
+import { processStepResults, type TickOutcome, wakeIdleWorkers } from "../db/functions/index.js";
 import type { PumpLink } from "../db/index.js";
 import { Listeners } from "../lib/listeners.js";
 import { WakeSignal } from "../lib/wake-signal.js";
@@ -38,7 +33,6 @@ export class OrchestratorLoop {
   #running: Promise<void> | undefined;
   /** Asked for a wake-up that nobody has taken up yet: stands while results are settled, too. */
   #isMarkedIdle = false;
-  #hasFoundSinceMark = false;
   #settled = 0;
 
   constructor(deps: OrchestratorDeps) {
@@ -76,39 +70,35 @@ export class OrchestratorLoop {
     const { settings, logger } = this.#deps;
     while (!this.#stopping.signal.aborted) {
       try {
-        // A wake-up that came after its results had been found: no hurry, and with the flag first this is the last look.
-        if (this.#hasFoundSinceMark && !this.#isMarkedIdle) await this.#markIdle();
-        const outcome = await this.#process();
-        if (outcome.scanned >= settings.batchSize) continue;
-        if (!this.#isMarkedIdle) await this.#markIdle();
-        else if (outcome.scanned === 0) await this.#sleep(outcome.nextTimerMs);
+        // Asking for a wake-up is part of the call; the look after its commit is the last one before sleep.
+        const isMarking = !this.#isMarkedIdle;
+        const outcome = await this.#process(isMarking);
+        if (outcome.scanned === 0 && !isMarking) await this.#sleep(outcome.nextTimerMs);
       } catch (error) {
+        this.#isMarkedIdle = false;
         logger.error({ err: error }, "the orchestrator failed on a batch and goes on");
         await this.#wake.wait(settings.pollIntervalMs);
       }
     }
   }
 
-  async #process(): Promise<TickOutcome> {
+  async #process(isMarking: boolean): Promise<TickOutcome> {
     const { link, workerId, settings } = this.#deps;
+    const { batchSize, timerLimit } = settings;
+    const namespaceIds = this.#deps.namespaceIds();
+    // Before the call: a wake-up that comes while it returns takes the flag down again.
+    if (isMarking) this.#isMarkedIdle = true;
     const outcome = await link.call((db) =>
-      processStepResults(db, workerId, settings.batchSize, settings.timerLimit),
+      processStepResults(db, workerId, batchSize, timerLimit, namespaceIds, isMarking),
     );
+    if (outcome.scanned >= batchSize) this.#isMarkedIdle &&= !isMarking; // a full page does not ask
     this.#settled += outcome.scanned;
-    if (outcome.scanned > 0) this.#hasFoundSinceMark = true;
     for (const task of outcome.restedTasks) this.#rested.notify(task);
-    if (outcome.queued > 0) {
-      await link.call((db) => wakeIdleWorkers(db, workerId, this.#deps.namespaceIds()));
+    // A worker may have gone to sleep between the call's own look and its commit.
+    if (outcome.queued > 0 && outcome.woken === 0) {
+      await link.call((db) => wakeIdleWorkers(db, workerId, namespaceIds));
     }
     return outcome;
-  }
-
-  /** The flag first, then one more look, then sleep: what is made visible in between is not missed. */
-  async #markIdle(): Promise<void> {
-    const { link, workerId } = this.#deps;
-    this.#isMarkedIdle = true;
-    this.#hasFoundSinceMark = false;
-    await link.call((db) => markWorkerIdle(db, workerId, [ORCHESTRATION]));
   }
 
   async #sleep(nextTimerMs: number | null): Promise<void> {

@@ -70,6 +70,9 @@ export interface PumpDeps {
   readonly logger: Logger;
 }
 
+/** Handlers that take no longer bring their results before the host asks for more work. */
+const QUICK_HANDLER_MS = 5;
+
 /**
  * The heart of a fused host: one call after the other, each with everything that has arrived meanwhile. Results go in,
  * what they made ready comes back leased and goes to the channels; between results it scans the queues.
@@ -199,8 +202,7 @@ export class StepPump {
 
   async #sleep(quietMs: number): Promise<void> {
     const { settings, mode } = this.#deps;
-    // In split mode every step comes from another process: to wait before asking for the wake-up is to wait for the step.
-    const idleAfterMs = mode === "split" ? 0 : settings.idleAfterMs;
+    const idleAfterMs = mode === "split" ? this.#splitIdleAfterMs() : settings.idleAfterMs;
     if (quietMs >= idleAfterMs && !this.#isMarkedIdle) {
       // First the flag, then one more look, then sleep: a step made visible in between is not missed.
       await this.#markIdle();
@@ -210,6 +212,15 @@ export class StepPump {
     const untilIdle = this.#isMarkedIdle ? Number.POSITIVE_INFINITY : idleAfterMs - quietMs + 1;
     const untilDue = Math.min(this.#nextTimerAt, this.#nextPollAt) - performance.now();
     await this.#wake.wait(Math.max(0, Math.min(untilIdle, untilDue)));
+  }
+
+  /**
+   * In split mode every step comes from another process: to wait before asking for the wake-up is to wait for the step.
+   * While handlers run, one that is quick asks with its result.
+   */
+  #splitIdleAfterMs(): number {
+    const { ledger, settings } = this.#deps;
+    return ledger.size === 0 ? 0 : Math.min(settings.idleAfterMs, QUICK_HANDLER_MS);
   }
 
   /** What no hint announces: steps whose wake-up was lost, and steps that nobody can run. */
@@ -241,11 +252,38 @@ export class StepPump {
     await link.call((db) => markWorkerIdle(db, workerId, namespaces));
   }
 
+  /** With the last results in hand the wake-up for the next steps is asked for in the same commit. */
   async #submit(reports: readonly StepReport[]): Promise<Committed> {
-    const { workerId } = this.#deps;
+    const { workerId, ledger, completions, pools } = this.#deps;
     this.#ticks += 1;
-    const outcome = await this.#timed("submit", (db) => submitStepResults(db, workerId, reports));
-    return { outcome, handOut: () => void this.#wakeOthers([ORCHESTRATION]) };
+    const namespaceIds = this.#namespaceIds();
+    const isLast = ledger.size <= reports.length && completions.size === 0;
+    const isMarking =
+      isLast &&
+      !this.#isMarkedIdle &&
+      this.#isTakingWork &&
+      namespaceIds.length > 0 &&
+      pools.servesAny;
+    if (isMarking) {
+      // Before the call: a wake-up that comes while it returns takes the flag down again.
+      this.#isMarkedIdle = true;
+      this.#hasFoundSinceMark = false;
+      this.#isScanWanted = true;
+    }
+    try {
+      const outcome = await this.#timed("submit", (db) =>
+        submitStepResults(db, workerId, reports, isMarking ? namespaceIds : null),
+      );
+      return {
+        outcome,
+        handOut: () => {
+          if (outcome.woken === 0) void this.#wakeOthers([ORCHESTRATION]);
+        },
+      };
+    } catch (error) {
+      if (isMarking) this.#isMarkedIdle = false;
+      throw error;
+    }
   }
 
   /** One commit: results in, what they made ready out, due retries woken. */
@@ -331,7 +369,8 @@ export class StepPump {
     }
     if (outcome.queued > 0) {
       this.#isScanWanted = true;
-      void this.#wakeOthers(this.#namespaceIds()); // a hint: failing to give it costs a poll interval
+      // A hint: failing to give it costs a poll interval.
+      if (outcome.woken === 0) void this.#wakeOthers(this.#namespaceIds());
     }
     for (const task of outcome.restedTasks) this.#rested.notify(task);
   }

@@ -19,15 +19,19 @@ export interface NewTask {
 }
 
 const CREATE = `select * from tasker_core.create_tasks(
-  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`;
+  $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`;
 
-/** `tasker_core.create_tasks`: tasks with their steps, first steps sent, in one commit. Positions are indexes into `tasks`. */
+/**
+ * `tasker_core.create_tasks`: tasks with their steps, first steps sent, in one commit. Positions are indexes into `tasks`.
+ * @param wake namespaces whose sleeping workers the commit wakes; null for a host that runs steps itself
+ */
 export async function createTasks(
   db: Queryable,
   workerId: number,
   tasks: readonly NewTask[],
   routes: Routes,
   leaseMs: number,
+  wake: readonly number[] | null = null,
 ): Promise<TickOutcome> {
   const { bytes, ends } = packBodies(tasks.flatMap((task) => [task.context, task.tags]));
   return readTickRows(
@@ -49,6 +53,7 @@ export async function createTasks(
       routes.free,
       routes.waitingClass,
       interval(leaseMs),
+      wake,
     ]),
   );
 }

@@ -59,6 +59,8 @@ export interface TickOutcome {
   queued: number;
   /** Messages that a queue scan looked at. */
   scanned: number;
+  /** Sleeping hosts that the call's own commit has notified. */
+  woken: number;
   /** The highest class of which a queue scan may have left steps behind; null when none, or without a scan. */
   waitingClass: PriorityClass | null;
   /** Milliseconds until the next retry is due; null when none waits or nobody asked. */
@@ -75,6 +77,7 @@ export function readTickRows(result: QueryResult<unknown>): TickOutcome {
     refusedEvents: [],
     queued: 0,
     scanned: 0,
+    woken: 0,
     waitingClass: null,
     nextTimerMs: null,
   };
@@ -113,6 +116,9 @@ function addRow(outcome: TickOutcome, row: TickRow): void {
         position: Number(row.number) - 1,
         reason: row.status as string,
       });
+      return;
+    case "woken":
+      outcome.woken += Number(row.number);
       return;
     case "queued":
       outcome.queued += Number(row.number);

@@ -66,17 +66,22 @@ export async function tick(db: Queryable, input: TickInput): Promise<TickOutcome
   );
 }
 
-const SUBMIT = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+const SUBMIT = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8, $9,
+  p_idle_in => $10)`;
 const SUBMIT_WITH_EVENTS = `select * from tasker_core.submit_step_results($1, $2, $3, $4, $5, $6, $7, $8, $9,
-  $10, $11, $12)`;
+  $11, $12, $13, $10)`;
 
-/** `tasker_core.submit_step_results`: split mode, worker side. */
+/**
+ * `tasker_core.submit_step_results`: split mode, worker side. A sleeping orchestrator is woken by the commit.
+ * @param idleIn asks for a wake-up for these namespaces, like {@link markWorkerIdle}; null when it is not going to sleep
+ */
 export async function submitStepResults(
   db: Queryable,
   workerId: number,
   reports: readonly StepReport[],
+  idleIn: readonly number[] | null = null,
 ): Promise<TickOutcome> {
-  const values = [workerId, ...reportColumns(reports), plansOf(reports)];
+  const values = [workerId, ...reportColumns(reports), plansOf(reports), idleIn];
   const events = eventColumns(reports);
   return readTickRows(
     events === null
@@ -85,16 +90,23 @@ export async function submitStepResults(
   );
 }
 
-const PROCESS = `select * from tasker_core.process_step_results($1, $2, $3)`;
+const PROCESS = `select * from tasker_core.process_step_results($1, $2, $3, $4, $5)`;
 
-/** `tasker_core.process_step_results`: split mode, orchestrator side. */
+/**
+ * `tasker_core.process_step_results`: split mode, orchestrator side.
+ * @param wake namespaces whose sleeping workers the commit wakes when steps became ready
+ * @param isIdle asks for a wake-up unless the page was full, like {@link markWorkerIdle}
+ */
 export async function processStepResults(
   db: Queryable,
   workerId: number,
   limit: number,
   timerLimit: number,
+  wake: readonly number[] | null = null,
+  isIdle = false,
 ): Promise<TickOutcome> {
-  return readTickRows(await db.prepared("process", PROCESS, [workerId, limit, timerLimit]));
+  const values = [workerId, limit, timerLimit, wake, isIdle];
+  return readTickRows(await db.prepared("process", PROCESS, values));
 }
 
 function reportColumns(reports: readonly StepReport[]): unknown[] {
