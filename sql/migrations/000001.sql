@@ -45,6 +45,7 @@ create type tasker_core.step_move as enum (
 --   queued      number of steps that were enqueued without being handed to the caller
 --   scanned     number of messages that the queue scan read (a full scan means there is more); attempts: the highest
 --               class (queue_id) that may have more, null when none has
+--   woken       number of sleeping hosts that the commit of this call notifies
 --   refused_event  step_id, status (why), number (place among the events of the call): a domain event left out
 create type tasker_core.tick_row as (
   kind text,
@@ -1127,7 +1128,9 @@ language sql set search_path to '' as $$
   on conflict (worker_id) do update set namespace_ids = excluded.namespace_ids
 $$;
 
--- Called after a commit and outside the hot transaction: a NOTIFY inside would hold a lock over its fsync.
+-- Called after a commit, or at the end of a hot function that then reports how many it woke. A NOTIFY in a transaction holds
+-- a lock over its fsync, but only somebody asleep is notified: a busy system never pays. Whoever finds nobody asleep before
+-- its commit looks again after it: a host may have gone to sleep in between.
 create function tasker_core.wake_idle_workers(p_caller integer, p_namespace_ids integer[]) returns integer
 language plpgsql set search_path to '' as $$
 declare
@@ -1144,6 +1147,15 @@ begin
   perform pg_notify('tasker_wake_' || w, '') from unnest(v_workers) w;
   return coalesce(cardinality(v_workers), 0);
 end $$;
+
+-- For the end of a hot function: its row `woken`, when it woke anybody.
+create function tasker_core._wake_with_commit(p_caller integer, p_namespace_ids integer[])
+returns setof tasker_core.tick_row
+language sql volatile set search_path to '' as $$
+  select 'woken', null::bigint, null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean,
+    null::text, null::timestamptz, null::integer, null::timestamptz, w.n::bigint
+  from (select tasker_core.wake_idle_workers(p_caller, p_namespace_ids) as n) w where w.n > 0
+$$;
 
 -- 0309_function_free_after.sql
 -- purpose: room that is left per pool after steps with these callables were offered it: a call that sends twice hands out
@@ -1737,13 +1749,15 @@ end $$;
 -- purpose: creates a batch of tasks with their initial steps and edges counted, and sends their first steps, in one
 --          commit. A task whose identity exists already is reported as `duplicate` (task_id of the one that exists).
 --          Arrays are aligned; bodies hold, per task, the context then the tags (two entries of p_ends each).
+--          p_wake: namespaces whose sleeping workers the commit wakes, for a host that runs no steps itself.
 -- rows:    created | duplicate (task_id, number = position in the batch, from 1), then those of _send_steps.
 -- locks: rows of task_identities in hash order (two creators of one identity wait for each other here), new rows else.
 create function tasker_core.create_tasks(
   p_worker_id integer, p_task_uuids uuid[], p_template_ids integer[], p_identity_hashes text[],
   p_correlation_ids uuid[], p_parent_correlation_ids uuid[], p_priorities integer[], p_initiators text[],
   p_source_systems text[], p_reasons text[], p_bodies bytea, p_ends integer[],
-  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval
+  p_callables integer[], p_pools integer[], p_free integer[], p_waiting_class integer, p_lease interval,
+  p_wake integer[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1856,6 +1870,8 @@ begin
           select (v_template.template_id::bigint << 20) + t.ordinal from unnest(v_roots) t(ordinal)))));
     end if;
   end loop;
+  -- Where this host hands out nothing itself, every first step waits for somebody else.
+  if p_wake is not null then return query select x.* from tasker_core._wake_with_commit(p_worker_id, p_wake) x; end if;
 end $$;
 
 -- 0331_function_tick.sql
@@ -1948,12 +1964,14 @@ language sql volatile set search_path to '' as $$
 $$;
 
 -- purpose: split mode, worker side: stores a batch of results and hands the steps to the orchestrators through the
---          queue orchestration_step_results. Parameters as in tick.
+--          queue orchestration_step_results, waking one that sleeps. Parameters as in tick; with p_idle_in the worker asks
+--          to be woken for these namespaces, as mark_worker_idle does.
 -- locks: steps ascending; messages are new rows or skip locked.
 create function tasker_core.submit_step_results(
   p_worker_id integer, p_step_ids bigint[], p_tokens integer[], p_verdicts integer[], p_execution_ms integer[],
   p_hint_ms integer[], p_bodies bytea, p_ends integer[], p_plans json,
-  p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null
+  p_event_steps bigint[] default null, p_event_queues text[] default null, p_events text[] default null,
+  p_idle_in integer[] default null
 ) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
@@ -1990,14 +2008,20 @@ begin
     union all select f, 'submit_error' from unnest(v_failed) f
   ) x(step_id, move);
   perform tasker_core._send_results(v_result.accepted, v_now);
+  if p_idle_in is not null then perform tasker_core.mark_worker_idle(p_worker_id, p_idle_in); end if;
+  -- Last: nothing is locked for long by the notification.
+  return query select x.* from tasker_core._wake_with_commit(p_worker_id, '{0}') x;
 end $$;
 
 -- purpose: split mode, orchestrator side: drains up to p_limit messages of orchestration_step_results and settles the
---          steps they name; what becomes ready goes to the workers' queues.
+--          steps they name; what becomes ready goes to the workers' queues, waking those of p_wake (namespaces) that
+--          sleep. With p_idle an orchestrator that found no full page asks to be woken itself.
 -- rows:    as tick, without verdicts and claims; `scanned` counts the messages.
 -- locks:   messages (skip locked), due timers (skip locked), steps ascending, tasks ascending.
-create function tasker_core.process_step_results(p_worker_id integer, p_limit integer, p_timer_limit integer)
-returns setof tasker_core.tick_row
+create function tasker_core.process_step_results(
+  p_worker_id integer, p_limit integer, p_timer_limit integer, p_wake integer[] default null,
+  p_idle boolean default false
+) returns setof tasker_core.tick_row
 language plpgsql set search_path to '' as $$
 declare
   v_now timestamptz := tasker.now();
@@ -2012,6 +2036,8 @@ declare
   v_touched bigint[];
   v_steps tasker_core.steps[];
   v_result record;
+  v_row tasker_core.tick_row;
+  v_queued boolean := false;
 begin
   select array_agg(x.msg_id), array_agg(distinct x.step_id) filter (where x.step_id is not null) into v_messages, v_ids
   from (
@@ -2037,6 +2063,9 @@ begin
   v_touched := array(select distinct x from unnest(
       coalesce(v_ids, '{}') || v_children || v_siblings || v_due || tasker_core._planned_step_ids(v_plans)) x
     order by x);
+  if p_idle and coalesce(cardinality(v_messages), 0) < p_limit then
+    perform tasker_core.mark_worker_idle(p_worker_id, '{0}');
+  end if;
   if cardinality(v_touched) = 0 then
     return query select x.* from tasker_core._next_timer(v_now) x where p_timer_limit > 0;
     return;
@@ -2068,9 +2097,17 @@ begin
   ) x;
   delete from pgmq.q_orchestration_step_results q where q.msg_id = any(v_messages);
 
-  return query select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
-    v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', 0, interval '0',
-    p_timer_limit, v_now) x;
+  for v_row in
+    select x.* from tasker_core._settle_steps(p_worker_id, v_steps, v_result.completed, v_result.retrying,
+      v_result.retry_ms, v_result.failed, v_parents, v_children, v_due, v_plans, true, '{}', '{}', '{}', 0, interval '0',
+      p_timer_limit, v_now) x
+  loop
+    v_queued := v_queued or v_row.kind = 'queued';
+    return next v_row;
+  end loop;
+  if v_queued and p_wake is not null then
+    return query select x.* from tasker_core._wake_with_commit(p_worker_id, p_wake) x;
+  end if;
   if v_messages is not null then
     return query select 'scanned', null::bigint, null::bigint, null::bigint, null::integer, null::integer,
       null::integer, null::boolean, null::text, null::timestamptz, null::integer, null::timestamptz,
