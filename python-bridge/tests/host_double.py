@@ -30,6 +30,7 @@ class Double:
     def __init__(self, path: str, token: str, record: Path) -> None:
         self.token = token
         self.listener = socket.socket(socket.AF_UNIX)
+        self.conversations: list[threading.Thread] = []
         self.listener.bind(path)
         os.chmod(path, 0o600)
         self.listener.listen(8)
@@ -38,7 +39,9 @@ class Double:
     def serve(self) -> None:
         while True:
             sock, _ = self.listener.accept()
-            threading.Thread(target=self.converse, args=(sock,), daemon=True).start()
+            conversation = threading.Thread(target=self.converse, args=(sock,), daemon=True)
+            self.conversations.append(conversation)
+            conversation.start()
 
     def write(self, entry: dict[str, Any]) -> None:
         with self.record.open("a") as file:
@@ -130,6 +133,9 @@ def main(arguments: list[str]) -> None:
     double.write({"type": "started", "arguments": arguments, "pid": os.getpid()})
 
     def stop(*_: object) -> None:
+        # As a host does: what its processes have already sent still counts.
+        for conversation in double.conversations:
+            conversation.join(1.0)
         double.write({"type": "stopped"})
         os._exit(0)
 

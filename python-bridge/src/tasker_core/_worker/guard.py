@@ -1,12 +1,14 @@
-"""Runs a command for as long as this process's standard input stays open.
+"""Runs a command for as long as this process's standard input stays open, then removes a folder.
 
 Started by `HostProcess` as a plain script. The kernel closes the pipe when the program that
-started it ends, however it ends: the host is then asked to stop, and killed when it does not.
+started it ends, however it ends: the host is then asked to stop, and killed when it does not. The folder
+holds the host's socket and token, which a program that was killed cannot remove itself.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,10 +16,13 @@ import threading
 STOP_SECONDS = 30.0
 
 
-def main(command: list[str]) -> int:
+def main(folder: str, command: list[str]) -> int:
     host = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=_watch, args=(host,), daemon=True).start()
-    return host.wait()
+    try:
+        return host.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _watch(host: subprocess.Popen[bytes]) -> None:
@@ -32,5 +37,5 @@ def _watch(host: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    code = main(sys.argv[1], sys.argv[2:])
     sys.exit(code if code >= 0 else 128 - code)

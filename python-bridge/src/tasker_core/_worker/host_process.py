@@ -33,7 +33,10 @@ class HostProcess:
     ) -> None:
         self._environment = dict(os.environ if environment is None else environment)
         # Private to this user (0700), as the socket's owner is all that protects it.
-        self._directory = tempfile.TemporaryDirectory(prefix="tasker-worker-")
+        # The guard removes it too: this program may be killed.
+        self._directory = tempfile.TemporaryDirectory(
+            prefix="tasker-worker-", ignore_cleanup_errors=True
+        )
         self.address = f"unix:{Path(self._directory.name) / 'bridge.sock'}"
         self.token_file = Path(self._directory.name) / "token"
         self.ready: dict[str, Any] = {}
@@ -51,7 +54,7 @@ class HostProcess:
         command += ["--log-level", self._config.log_level]
         try:
             process = subprocess.Popen(
-                [sys.executable, "-I", str(Path(guard.__file__)), *command],
+                [sys.executable, "-I", guard.__file__, self._directory.name, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # Ctrl-C is for the program; it then stops its host in order.
