@@ -154,6 +154,16 @@ function buildProgram(output: Output, exit: (code: number) => void): Command {
     .option("-o, --output <file>", "write to this file instead of stdout")
     .action(action(async () => (await import("./commands/template-graph.js")).templateGraph));
 
+  const bridge = program.command("bridge").description("the protocol of handler processes");
+  bridge
+    .command("verify")
+    .description("hold a handler process against the protocol; exit code 1 when it breaks a rule")
+    .argument("<command...>", "how it is started, after --")
+    .option("-r, --rule <id>", "only this rule; may be repeated", collect, [])
+    .option("--strict", "advice counts like any other rule")
+    .option("--patience <seconds>", "how long an answer may take that comes at once", positive, 5)
+    .action(action(async () => (await import("./commands/bridge-verify.js")).bridgeVerify));
+
   const db = program.command("db").description("the database schema");
   db.command("migrate")
     .description("bring the schema up to date")

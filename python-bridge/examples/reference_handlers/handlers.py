@@ -149,6 +149,29 @@ class Log(StepHandler):
         return self.success({"logged": count + 1})
 
 
+class Beat(StepHandler):
+    """Sends `count` heartbeats with its progress, and waits `ms` after each."""
+
+    handler_name = "reference.beat"
+
+    def call(self, context: StepContext) -> StepHandlerResult:
+        count = context.get_input_or("count", 1)
+        for index in range(count):
+            context.heartbeat((index + 1) / count)
+            context.wait_cancelled(context.get_input_or("ms", 0) / 1000)
+        return self.success({"beats": count})
+
+
+class Spawn(StepHandler):
+    """Starts a process that outlives the step, and says which."""
+
+    handler_name = "reference.spawn"
+
+    def call(self, context: StepContext) -> StepHandlerResult:
+        child = subprocess.Popen(["sleep", "600"])
+        return self.success({"pid": child.pid})
+
+
 class Checkpoint(StepHandler):
     """Yields at `cursor` 1..`yields`, then returns how often it ran."""
 

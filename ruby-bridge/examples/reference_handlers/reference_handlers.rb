@@ -79,6 +79,23 @@ module ReferenceHandlers
     {logged: count + 1}
   end
 
+  # {count: number, ms: number}; sends heartbeats with its progress, and waits after each
+  BeatHandler = step_handler('reference.beat') do |context:|
+    count = context.get_input_or('count', 1)
+    count.times do |index|
+      context.heartbeat((index + 1).fdiv(count))
+      context.wait_cancelled(context.get_input_or('ms', 0) / 1000.0)
+    end
+    {beats: count}
+  end
+
+  # Starts a process that outlives the step, and says which.
+  SpawnHandler = step_handler('reference.spawn') do |**|
+    child = spawn('sleep', '600')
+    Process.detach(child)
+    {pid: child}
+  end
+
   # {yields: number}; yields at cursor 1 to `yields`, then says how often
   CheckpointHandler = step_handler('reference.checkpoint') do |context:|
     done = context.checkpoint_cursor || 0
