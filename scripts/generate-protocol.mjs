@@ -1,6 +1,7 @@
 /**
- * Writes sdk-ts/src/protocol/messages.ts and header-shapes.ts from the JSON Schemas in test/conformance/bridge/schemas.
- *   node scripts/generate-protocol.mjs           write both files
+ * Writes sdk-ts/src/protocol/messages.ts and header-shapes.ts from the JSON Schemas in test/conformance/bridge/schemas,
+ * and the tables of docs/reference/bridge.md from them and from the checker's rules.
+ *   node scripts/generate-protocol.mjs           write the files
  *   node scripts/generate-protocol.mjs --check   exit 1 if they are not what the schemas say
  */
 import { execFileSync } from "node:child_process";
@@ -28,6 +29,7 @@ const schemas = readdirSync(schemaDir)
 const outputs = {
   "sdk-ts/src/protocol/messages.ts": NOTICE + OPENING + (await messageTypes()),
   "sdk-ts/src/protocol/header-shapes.ts": NOTICE + headerShapes(),
+  "docs/reference/bridge.md": protocolPage(),
 };
 
 let isStale = false;
@@ -70,6 +72,65 @@ async function messageTypes() {
   parts.push("export type MessageHeader = HostHeader | HandlerHeader;");
   parts.push('export type MessageType = MessageHeader["type"];');
   return parts.join("\n\n");
+}
+
+function protocolPage() {
+  const page = readFileSync(new URL("docs/reference/bridge.md", root), "utf8");
+  return filled(filled(page, "messages", messageSections()), "rules", ruleRows());
+}
+
+function filled(page, name, text) {
+  const [start, end] = [
+    `<!-- ${name}: written by scripts/generate-protocol.mjs -->`,
+    `<!-- /${name} -->`,
+  ];
+  const from = page.indexOf(start) + start.length;
+  return `${page.slice(0, from)}\n\n${text}\n\n${page.slice(page.indexOf(end, from))}`;
+}
+
+function messageSections() {
+  const arrows = { host_to_handler: "→", handler_to_host: "←", both: "↔" };
+  return schemas
+    .map((schema) => {
+      const { type, ...fields } = schema.properties;
+      const rows = pageRows(fields, schema.required, "");
+      const body = schema["x-body"] === null ? "" : ` Body: ${schema["x-body"]}`;
+      return [
+        `**\`${type.const}\`** ${arrows[schema["x-direction"]]} ${schema.description}${body}`,
+        ...(rows.length === 0 ? [] : ["", "| field | | |", "|---|---|---|", ...rows]),
+      ].join("\n");
+    })
+    .join("\n\n");
+}
+
+function pageRows(fields, required, prefix) {
+  return Object.entries(fields).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const label = required?.includes(name) ? `**\`${path}\`**` : `\`${path}\``;
+    const nested = field.items?.properties ?? field.additionalProperties?.properties;
+    const inner = field.items?.required ?? field.additionalProperties?.required;
+    const row = `| ${label} | ${kindOf(field)} | ${field.description ?? ""} |`;
+    const step = field.type?.includes?.("array") ? "[]." : ".*.";
+    return [row, ...(nested === undefined ? [] : pageRows(nested, inner, `${path}${step}`))];
+  });
+}
+
+function kindOf(field) {
+  const types = [field.type ?? []].flat().filter((type) => type !== "null");
+  const words = field.enum?.filter((word) => word !== null).map((word) => `\`${word}\``);
+  if (words !== undefined) return words.join(" ");
+  const [type = "any"] = types;
+  if (type === "array") return `list of ${field.items?.type ?? "any"}`;
+  if (type === "object") return `map to ${field.additionalProperties?.type ?? "any"}`;
+  return type;
+}
+
+function ruleRows() {
+  const source = readFileSync(new URL("core/src/bridge/verify/rules.ts", root), "utf8");
+  // The table is plain data: one `"id": { section, text }` after another, however it is broken into lines.
+  const rows = source.matchAll(/"([a-z]+\.[a-z_]+)":\s*\{\s*section: (\d+),\s*text:\s*"([^"]*)"/g);
+  const lines = [...rows].map(([, id, section, text]) => `| \`${id}\` | ${section} | ${text} |`);
+  return ["| rule | section | |", "|---|---|---|", ...lines].join("\n");
 }
 
 /** Types list what is known: `additionalProperties: true` would add an index signature that hides typing mistakes. */
@@ -131,6 +192,7 @@ function shape(schema) {
 }
 
 function format(path, text) {
+  if (path.endsWith(".md")) return text;
   const biome = fileURLToPath(new URL("node_modules/.bin/biome", root));
   return execFileSync(biome, ["check", "--write", `--stdin-file-path=${path}`], {
     cwd: fileURLToPath(root),

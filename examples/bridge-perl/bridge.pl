@@ -70,7 +70,7 @@ my (%running, $draining, $terminated);
 
 sub open_channel {
     my ($place) = @_;
-    my ($kind, $rest) = split /:/, $place, 2;
+    my ($kind, $rest) = (split(/:/, $place, 2), '', '');
     my ($read, $write);
     if ($kind eq 'fd') {
         open $read, '+<&=', $rest or fatal("TASKER_BRIDGE names fd $rest: $!");
