@@ -47,7 +47,10 @@ const doorRules = ROOMS.filter((room) => room !== "lib")
       path: "^core/src/",
       pathNot: `^core/src/(${room}/|(bootstrap|engine-settings|engine-metrics|engine-circuits)\\.ts$)`,
     },
-    to: { path: `^core/src/${room}/`, pathNot: `^core/src/${room}/((functions|verify)/)?index\\.ts$` },
+    to: {
+      path: `^core/src/${room}/`,
+      pathNot: `^core/src/${room}/((functions|verify)/)?index\\.ts$`,
+    },
   }));
 
 module.exports = {
