@@ -109,7 +109,7 @@ export class SqlHost {
 
   async create(
     count: number,
-    options: { free?: number; hashes?: string[]; priority?: number } = {},
+    options: { free?: number; hashes?: string[]; priority?: number; wake?: number[] } = {},
   ) {
     const tasks = Array.from({ length: count }, (_, i) => ({
       taskUuid: newUuid(),
@@ -130,6 +130,7 @@ export class SqlHost {
       tasks,
       this.routes(options.free ?? 1000),
       10_000,
+      options.wake ?? null,
     );
   }
 
