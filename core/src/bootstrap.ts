@@ -190,6 +190,7 @@ export class Engine {
     this.#operator = new OperatorActions({
       pool: this.pool,
       plans: planLimits(config),
+      enforceResultSchemas: config.compatibility.profile === "default",
       templates: this.templates,
       host: () => (this.worker.isRunning ? this.#actingHost() : undefined),
     });
@@ -335,7 +336,7 @@ export class Engine {
 
   /**
    * Completes a step with a result given by hand; of a decision or a batchable step, what the result calls for is created.
-   * @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND, or PLAN_IMPOSSIBLE when it calls for what cannot be created
+   * @throws StateError TASK_NOT_FOUND, STEP_NOT_FOUND, RESULT_INVALID when the result does not match its schema, or PLAN_IMPOSSIBLE when it calls for what cannot be created
    */
   async completeStep(
     taskUuid: string,

@@ -11,7 +11,11 @@ select t.named_task_uuid, n.namespace_uuid as task_namespace_uuid, t.name, t.ver
 from tasker_core.named_tasks t join tasker_core.namespaces n on n.namespace_id = t.namespace_id;
 
 create view tasker.named_steps as
-select s.named_step_uuid, s.name, null::varchar(255) as description,
+select s.named_step_uuid, s.name,
+  -- Templates share the name; the one registered last has the word.
+  (select left(tp.compiled #>> array['steps', (ts.template_step_id & 1048575)::text, 'definition', 'description'], 255)
+   from tasker_core.template_steps ts join tasker_core.templates tp on tp.template_id = ts.template_step_id >> 20
+   where ts.named_step_id = s.named_step_id order by ts.template_step_id desc limit 1)::varchar(255) as description,
   s.created_at at time zone 'UTC' as created_at, s.created_at at time zone 'UTC' as updated_at
 from tasker_core.named_steps s;
 
@@ -39,7 +43,7 @@ select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.ta
    order by sr.token desc limit 1) as results,
   (select tasker_core._checkpoint_json(c)::jsonb from tasker_core.step_checkpoints c where c.step_id = s.step_id)
     as checkpoint,
-  0 as priority, s.created_at at time zone 'UTC' as created_at,
+  r.priority, s.created_at at time zone 'UTC' as created_at,
   s.updated_at at time zone 'UTC' as updated_at,
   coalesce(s.name, ns.name) as name, s.state::text as state, s.step_id
 from tasker_core.steps s

@@ -25,7 +25,12 @@ create view tasker.workflow_step_transitions as
 select md5('step:' || x.step_id || ':' || x.log_id || ':' || x.n)::uuid as workflow_step_transition_uuid,
   tasker_core.step_uuid(r.task_uuid, x.step_id) as workflow_step_uuid,
   lag(x.state) over w as from_state, x.state as to_state,
-  jsonb_build_object('event', jsonb_build_object('type', x.event)::text, 'timestamp', x.at,
+  -- A transition that brought a result was made when that was stored; `data` is the result.
+  jsonb_build_object('event', (jsonb_build_object('type', x.event) || coalesce((
+      select jsonb_build_object('data', sr.body::jsonb) from tasker_core.step_results sr
+      where x.event in ('EnqueueForOrchestration', 'EnqueueAsErrorForOrchestration', 'CompleteManually')
+        and sr.step_id = x.step_id and sr.recorded_at = x.at and (sr.worker_id = 0) = (x.event = 'CompleteManually')
+      order by sr.token desc limit 1), '{}'))::text, 'timestamp', x.at,
     'worker_uuid', wk.worker_uuid, 'correlation_id', r.correlation_id) as metadata,
   (row_number() over w)::integer as sort_key, lead(x.state) over w is null as most_recent,
   x.at at time zone 'UTC' as created_at, x.at at time zone 'UTC' as updated_at

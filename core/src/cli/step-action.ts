@@ -22,7 +22,11 @@ export async function runStepAction(
   const taskUuid = taskArgument(task);
   const result = await withPool(context, { needsSchema: true }, async (pool, { config }) =>
     act(
-      new OperatorActions({ pool, plans: planLimits(config) }),
+      new OperatorActions({
+        pool,
+        plans: planLimits(config),
+        enforceResultSchemas: config.compatibility.profile === "default",
+      }),
       taskUuid,
       await stepArgument(pool, taskUuid, step),
     ),

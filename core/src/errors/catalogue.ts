@@ -40,6 +40,7 @@ export const ERROR_CATALOGUE = {
   // tasks
   INVALID_TRANSITION: { status: 409, retryable: false },
   PLAN_IMPOSSIBLE: { status: 422, retryable: false },
+  RESULT_INVALID: { status: 422, retryable: false },
   STEP_NOT_FOUND: { status: 404, retryable: false },
   TASK_DUPLICATE: { status: 409, retryable: false },
   TASK_NOT_FOUND: { status: 404, retryable: false },

@@ -1,7 +1,7 @@
 import { findStepTemplate } from "../db/functions/index.js";
 import type { Queryable } from "../db/index.js";
 import { StateError } from "../errors/index.js";
-import type { JsonValue } from "../lib/json-number.js";
+import { type JsonValue, stringifyJson } from "../lib/json-number.js";
 import { encodePlan, type PlanLimits, planFor } from "./plans/index.js";
 import type { TemplateRegistry } from "./template-registry.js";
 
@@ -9,6 +9,8 @@ export interface ManualPlanDeps {
   readonly db: Queryable;
   readonly templates: TemplateRegistry;
   readonly limits: PlanLimits;
+  /** False under the compatibility profile: a result need not match the step's `result_schema`. */
+  readonly enforceSchemas: boolean;
 }
 
 export interface ManualPlan {
@@ -20,10 +22,11 @@ export interface ManualPlan {
 
 /**
  * What a result given by hand creates, as the same result of a worker would: branches of a decision, workers of a batch.
- * @throws StateError PLAN_IMPOSSIBLE when the result calls for steps that cannot be created
+ * @throws StateError RESULT_INVALID when it does not match the step's `result_schema`; PLAN_IMPOSSIBLE when it calls for
+ *   steps that cannot be created
  */
 export async function manualPlan(
-  { db, templates, limits }: ManualPlanDeps,
+  { db, templates, limits, enforceSchemas }: ManualPlanDeps,
   stepId: bigint,
   result: JsonValue,
 ): Promise<ManualPlan> {
@@ -33,6 +36,16 @@ export async function manualPlan(
   await templates.ensure([found.templateId]);
   const template = templates.get(found.templateId);
   if (template === undefined) throw new Error(`template revision ${found.templateId} is missing`);
+  const step = template.steps[found.ordinal];
+  const stepName = step?.name ?? "";
+  const problems = step?.resultCheck?.problemsOf(JSON.parse(stringifyJson(result))) ?? [];
+  if (problems.length > 0 && enforceSchemas) {
+    throw new StateError(
+      "RESULT_INVALID",
+      `Step \`${stepName}\` was not completed: the result does not match its result_schema: ${problems.join("; ")}`,
+      { context: { stepName } },
+    );
+  }
   const made = planFor(template, found.ordinal, result, limits);
   switch (made.kind) {
     case "none":
@@ -41,13 +54,11 @@ export async function manualPlan(
       return { plan: null, warning: made.reason };
     case "expand":
       return { plan: encodePlan(made.plan), warning: null };
-    case "impossible": {
-      const stepName = template.steps[found.ordinal]?.name ?? "";
+    case "impossible":
       throw new StateError(
         "PLAN_IMPOSSIBLE",
         `Step \`${stepName}\` was not completed: ${made.reason}`,
         { context: { stepName } },
       );
-    }
   }
 }

@@ -74,6 +74,8 @@ export interface OperatorActionsDeps {
   readonly pool: Pool;
   /** What a result given by hand may create. */
   readonly plans: PlanLimits;
+  /** Whether a result given by hand must match its step's `result_schema`. Default true. */
+  readonly enforceResultSchemas?: boolean;
   /** Default: one of its own, which reads what it needs from the database. */
   readonly templates?: TemplateRegistry;
   /** Absent for a command line, which runs nothing; undefined while the host does not run. */
@@ -141,7 +143,7 @@ export class OperatorActions {
   /**
    * The step is complete with the given result, from any state. A result it had is replaced. What the result of a decision
    * or of a batchable step calls for is created with it, unless the task is final.
-   * @throws StateError PLAN_IMPOSSIBLE when the result calls for steps that cannot be created
+   * @throws StateError RESULT_INVALID when the result does not match the step's `result_schema`; PLAN_IMPOSSIBLE when it calls for steps that cannot be created
    */
   async completeStep(
     taskUuid: string,
@@ -156,7 +158,12 @@ export class OperatorActions {
     );
     let warning: string | null = null;
     const complete = async (db: Queryable, stepId: bigint): Promise<StepActionResult> => {
-      const deps = { db, templates: this.#templates, limits: this.#deps.plans };
+      const deps = {
+        db,
+        templates: this.#templates,
+        limits: this.#deps.plans,
+        enforceSchemas: this.#deps.enforceResultSchemas ?? true,
+      };
       const made = await manualPlan(deps, stepId, result);
       warning = made.warning;
       return await completeStepManually(db, { ...note, stepId, body, plan: made.plan });

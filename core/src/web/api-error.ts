@@ -66,6 +66,7 @@ function fromTaskerError(code: string, message: string, cause: unknown): ApiErro
       return new ApiError(409, "CONFLICT", "A task with this identity already exists", { cause });
     case "TASK_REQUEST_INVALID":
     case "PLAN_IMPOSSIBLE":
+    case "RESULT_INVALID":
       return new ApiError(400, "BAD_REQUEST", message, { cause });
     case "CIRCUIT_BREAKER_OPEN":
       return new ApiError(503, "CIRCUIT_BREAKER_OPEN", "The database does not answer", {

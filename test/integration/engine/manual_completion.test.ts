@@ -38,11 +38,23 @@ steps:
   - { name: sum, type: deferred_convergence, handler: { callable: echo }, dependencies: [work] }
 `);
 
+const CHECKED = yamlTemplate(`
+name: checked
+namespace_name: tests
+version: 1.0.0
+identity_strategy: always_unique
+steps:
+  - name: weigh
+    description: Puts it on the scales
+    handler: { callable: broken }
+    result_schema: { type: object, required: [grams], properties: { grams: { type: integer, minimum: 1 } } }
+`);
+
 beforeAll(async () => {
   host = await startTestEngine({
     databaseUrl: database.url,
     templates: {},
-    parsedTemplates: [APPROVAL, BATCH],
+    parsedTemplates: [APPROVAL, BATCH, CHECKED],
     handlers: {
       echo: defineHandler("echo", {}, async ({ context }) => ({
         saw: context.getDependencyResultKeys().sort(),
@@ -185,4 +197,39 @@ test("two workers of one name are refused", async () => {
   await expect(complete(taskUuid, "analyze", batches("001", "001"))).rejects.toMatchObject({
     code: "PLAN_IMPOSSIBLE",
   });
+});
+
+test("a result given by hand must match result_schema; what fits is in the trail, with who gave what (DESIGN 8.9)", async () => {
+  const { taskUuid, state } = await host.run("checked");
+  expect(state).toBe("blocked_by_failures");
+  const { rows } = await database.pool.query<{ id: string; priority: number; description: string }>(
+    `select s.workflow_step_uuid as id, s.priority, n.description from tasker.workflow_steps s
+     join tasker.named_steps n using (named_step_uuid) where s.task_uuid = $1`,
+    [taskUuid],
+  );
+  const [{ id: stepUuid = "", ...about } = {}] = rows;
+  expect(about).toEqual({ priority: 0, description: "Puts it on the scales" });
+  await expect(
+    host.engine.completeStep(taskUuid, stepUuid, { result: { grams: 0 } }),
+  ).rejects.toMatchObject({
+    code: "RESULT_INVALID",
+    message: expect.stringMatching(/`weigh`.*grams.*>= 1/),
+  });
+  expect((await host.steps(taskUuid))[0]?.state).toBe("error");
+
+  await host.engine.completeStep(taskUuid, stepUuid, { result: { grams: 12 } });
+  const trail = await database.pool.query<{ event: string }>(
+    `select metadata ->> 'event' as event from tasker.workflow_step_transitions
+     where workflow_step_uuid = $1 order by sort_key`,
+    [stepUuid],
+  );
+  const events = trail.rows.map(({ event }) => JSON.parse(event));
+  const dataOf = (type: string) => events.filter((one) => one.type === type).map((one) => one.data);
+  const [failure] = dataOf("EnqueueAsErrorForOrchestration");
+  expect(failure).toMatchObject({
+    success: false,
+    error: { message: "the rules engine is down" },
+  });
+  expect(dataOf("CompleteManually")).toMatchObject([{ success: true, result: { grams: 12 } }]);
+  expect(dataOf("Fail")).toEqual([undefined]);
 });
