@@ -1,6 +1,7 @@
 import type { CollectedEvents, HandlerRegistry } from "@tasker-core/sdk/host";
 import { ActorSystem, type PartStatus } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
+import { TaskRequestIntake } from "./actors/task-request-intake.js";
 import type { Config } from "./config/index.js";
 import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, guardedPool, migrate, type Pool } from "./db/index.js";
@@ -10,6 +11,8 @@ import {
   consumerSettings,
   deployment,
   disabledSystems,
+  ineffectiveSettings,
+  intakeSettings,
   isDisabled,
   maintenanceSettings,
   queueLimits,
@@ -46,6 +49,7 @@ import {
 import { compileTemplate, type TaskTemplate } from "./model/index.js";
 import { ChannelMonitor, type Logger, type Metrics } from "./observability/index.js";
 import { templateOptions } from "./templates/index.js";
+import { readTaskRequest } from "./web/index.js";
 import { attachEvents } from "./worker/attach-events.js";
 import { CodeTemplates } from "./worker/code-templates.js";
 import { EventPublisher } from "./worker/event-publisher.js";
@@ -108,6 +112,7 @@ export class Engine {
   readonly #operator: OperatorActions;
   readonly #consumers: DomainEventConsumer[] = [];
   #requests: TaskRequestActor | undefined;
+  #intake: TaskRequestIntake | undefined;
   #detachEvents: () => void = () => undefined;
 
   constructor(options: EngineOptions) {
@@ -209,7 +214,9 @@ export class Engine {
         logger,
       });
       this.#parts.register(this.channels, this.worker);
-      for (const what of disabledSystems(config, this.#role)) logger.warn(what);
+      for (const what of [...disabledSystems(config, this.#role), ...ineffectiveSettings(config)]) {
+        logger.warn(what);
+      }
       if (this.#role === "server" && !isDisabled(config, "orchestration"))
         this.#parts.register(this.#orchestrator());
       if (this.#role !== "worker") this.#parts.register(this.#maintenance());
@@ -225,6 +232,10 @@ export class Engine {
       );
       this.#parts.register(this.#requests);
       await this.#requests.start();
+      if (this.#role !== "worker" && !isDisabled(config, "orchestration")) {
+        this.#intake = this.#newIntake();
+        await this.#intake.start();
+      }
     } catch (error) {
       await this.stop().catch(() => undefined); // the first error is the one to report
       throw error;
@@ -363,6 +374,7 @@ export class Engine {
   /** Stops taking work, drains, and closes everything in reverse order. Safe to call twice. */
   async stop(): Promise<void> {
     await Promise.all(this.#consumers.splice(0).map((consumer) => consumer.stop()));
+    await this.#intake?.stop();
     await this.#requests?.stop();
     this.#requests = undefined;
     this.#watcher.close();
@@ -431,6 +443,18 @@ export class Engine {
       settings: maintenanceSettings(this.#options.config),
       onTaskRested: ({ taskId, state }) => this.#rested(taskId, state),
       logger: this.#options.logger,
+    });
+  }
+
+  /** Tasks that other programs ask for through the queue of task requests. */
+  #newIntake(): TaskRequestIntake {
+    const { config, logger } = this.#options;
+    return new TaskRequestIntake({
+      ...intakeSettings(config),
+      provider: this.messaging,
+      read: readTaskRequest,
+      create: (request) => this.createTask(request),
+      logger,
     });
   }
 

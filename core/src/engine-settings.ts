@@ -1,3 +1,4 @@
+import type { IntakeSettings } from "./actors/task-request-intake.js";
 import type { Config } from "./config/index.js";
 import type { QueueLimits } from "./lifecycle/events/index.js";
 import { planLimits } from "./lifecycle/plans/index.js";
@@ -96,6 +97,21 @@ export function consumerSettings(config: Config): ConsumerSettings {
   };
 }
 
+export function intakeSettings(config: Config): IntakeSettings {
+  const { timing, processing } = config.orchestration.event_systems.orchestration;
+  const { batch_size, max_retries, backoff } = processing;
+  const { default_visibility_timeout_seconds, orchestration_queues } = config.common.queues;
+  return {
+    queue: orchestration_queues.task_requests,
+    pollIntervalMs: timing.fallback_polling_interval_seconds * 1000,
+    visibilityTimeoutMs: default_visibility_timeout_seconds * 1000,
+    batchSize: batch_size,
+    maxDeliveries: max_retries + 1,
+    retryFirstMs: backoff.initial_delay_ms,
+    retryMaxMs: backoff.max_delay_ms,
+  };
+}
+
 type EventSystem = "worker" | "orchestration" | "task_readiness";
 
 const eventSystem = (config: Config, system: EventSystem) =>
@@ -107,6 +123,18 @@ const eventSystem = (config: Config, system: EventSystem) =>
 export function isDisabled(config: Config, system: EventSystem): boolean {
   return eventSystem(config, system).deployment_mode === "Disabled";
 }
+
+/** Settings of the contract that have no effect here, in words for the log. */
+export function ineffectiveSettings(config: Config): readonly string[] {
+  const { step_results } = config.common.queues.orchestration_queues;
+  return step_results === STEP_RESULTS
+    ? []
+    : [
+        `common.queues.orchestration_queues.step_results is ${step_results}, but step results always go through ${STEP_RESULTS}`,
+      ];
+}
+
+const STEP_RESULTS = "orchestration_step_results";
 
 /** What is left to other hosts, in words for the log. */
 export function disabledSystems(

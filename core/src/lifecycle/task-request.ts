@@ -21,6 +21,8 @@ export interface TaskRequest {
   readonly correlationId?: string;
   readonly parentCorrelationId?: string | null;
   readonly idempotencyKey?: string;
+  /** Of a request that may be delivered twice: the second time it is the same task, even under `always_unique`. */
+  readonly requestId?: string;
 }
 
 /** Marks a string as JSON text, to be stored unchanged. */
@@ -104,7 +106,9 @@ function identityHash(request: TaskRequest, template: RuntimeTemplate, context: 
     return sha256(`key\n${task}\n${request.idempotencyKey}`);
   switch (template.identityStrategy) {
     case "always_unique":
-      return newUuid();
+      return request.requestId === undefined
+        ? newUuid()
+        : sha256(`request\n${task}\n${request.requestId}`);
     case "caller_provided":
       throw invalid(request, "the template's identity strategy needs an idempotency_key");
     case "strict":

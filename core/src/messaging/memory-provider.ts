@@ -208,6 +208,7 @@ export class MemoryProvider implements MessagingProvider {
       enqueuedAt: new Date(stored.enqueuedAt),
       visibleAt: new Date(stored.visibleAt),
       message: JSON.parse(stored.message),
+      text: stored.message,
       headers: stored.headers === null ? null : JSON.parse(stored.headers),
     };
   }

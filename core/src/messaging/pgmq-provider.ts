@@ -250,6 +250,7 @@ function received(row: MessageRow): ReceivedMessage {
     enqueuedAt: row.enqueued_at,
     visibleAt: row.vt,
     message: JSON.parse(row.message),
+    text: row.message,
     headers: row.headers === null ? null : JSON.parse(row.headers),
   };
 }

@@ -14,6 +14,8 @@ export interface ReceivedMessage extends Delivery {
   readonly visibleAt: Date;
   /** Any JSON value. */
   readonly message: unknown;
+  /** Its JSON text: numbers as they were sent. */
+  readonly text: string;
   readonly headers: Readonly<Record<string, unknown>> | null;
 }
 

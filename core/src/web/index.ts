@@ -7,5 +7,6 @@ export {
 } from "./auth/index.js";
 export type { HealthInfo, OrchestrationEngine } from "./orchestration/engine.js";
 export { orchestrationRoutes, orchestrationServer } from "./orchestration/server.js";
+export { readTaskRequest } from "./orchestration/task-routes.js";
 export type { Route } from "./route.js";
 export { WebServer, type WebServerOptions } from "./server.js";

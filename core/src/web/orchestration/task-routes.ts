@@ -4,8 +4,9 @@ import { JsonText, type TaskRequest } from "../../lifecycle/task-request.js";
 import { badRequest, invalidUuid, notFound } from "../api-error.js";
 import { mayEnter, namespaceForbidden, type Principal } from "../auth/index.js";
 import { isUuid } from "../fields.js";
-import { type JsonBody, memberText } from "../json-body.js";
+import { type JsonBody, memberText, readJsonBody } from "../json-body.js";
 import { queryJson } from "../query-json.js";
+import { readInput } from "../read-input.js";
 import { JsonReply, type Route, route } from "../route.js";
 import type { OrchestrationEngine } from "./engine.js";
 import {
@@ -142,6 +143,15 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
 function uuidOf(text: string): string {
   if (!isUuid(text)) throw invalidUuid(text);
   return text;
+}
+
+/**
+ * A task request as JSON text, from wherever it came.
+ * @throws ApiError naming what is wrong with it
+ */
+export function readTaskRequest(text: string): TaskRequest {
+  const json = readJsonBody(Buffer.from(text));
+  return taskRequest(readInput(taskRequestBody, json.value, "body"), json);
 }
 
 function taskRequest(body: TaskRequestBody, json: JsonBody): TaskRequest {
