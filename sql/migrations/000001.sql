@@ -4015,7 +4015,11 @@ select t.named_task_uuid, n.namespace_uuid as task_namespace_uuid, t.name, t.ver
 from tasker_core.named_tasks t join tasker_core.namespaces n on n.namespace_id = t.namespace_id;
 
 create view tasker.named_steps as
-select s.named_step_uuid, s.name, null::varchar(255) as description,
+select s.named_step_uuid, s.name,
+  -- Templates share the name; the one registered last has the word.
+  (select left(tp.compiled #>> array['steps', (ts.template_step_id & 1048575)::text, 'definition', 'description'], 255)
+   from tasker_core.template_steps ts join tasker_core.templates tp on tp.template_id = ts.template_step_id >> 20
+   where ts.named_step_id = s.named_step_id order by ts.template_step_id desc limit 1)::varchar(255) as description,
   s.created_at at time zone 'UTC' as created_at, s.created_at at time zone 'UTC' as updated_at
 from tasker_core.named_steps s;
 
@@ -4043,7 +4047,7 @@ select tasker_core.step_uuid(r.task_uuid, s.step_id) as workflow_step_uuid, r.ta
    order by sr.token desc limit 1) as results,
   (select tasker_core._checkpoint_json(c)::jsonb from tasker_core.step_checkpoints c where c.step_id = s.step_id)
     as checkpoint,
-  0 as priority, s.created_at at time zone 'UTC' as created_at,
+  r.priority, s.created_at at time zone 'UTC' as created_at,
   s.updated_at at time zone 'UTC' as updated_at,
   coalesce(s.name, ns.name) as name, s.state::text as state, s.step_id
 from tasker_core.steps s
@@ -4097,7 +4101,12 @@ create view tasker.workflow_step_transitions as
 select md5('step:' || x.step_id || ':' || x.log_id || ':' || x.n)::uuid as workflow_step_transition_uuid,
   tasker_core.step_uuid(r.task_uuid, x.step_id) as workflow_step_uuid,
   lag(x.state) over w as from_state, x.state as to_state,
-  jsonb_build_object('event', jsonb_build_object('type', x.event)::text, 'timestamp', x.at,
+  -- A transition that brought a result was made when that was stored; `data` is the result.
+  jsonb_build_object('event', (jsonb_build_object('type', x.event) || coalesce((
+      select jsonb_build_object('data', sr.body::jsonb) from tasker_core.step_results sr
+      where x.event in ('EnqueueForOrchestration', 'EnqueueAsErrorForOrchestration', 'CompleteManually')
+        and sr.step_id = x.step_id and sr.recorded_at = x.at and (sr.worker_id = 0) = (x.event = 'CompleteManually')
+      order by sr.token desc limit 1), '{}'))::text, 'timestamp', x.at,
     'worker_uuid', wk.worker_uuid, 'correlation_id', r.correlation_id) as metadata,
   (row_number() over w)::integer as sort_key, lead(x.state) over w is null as most_recent,
   x.at at time zone 'UTC' as created_at, x.at at time zone 'UTC' as updated_at
