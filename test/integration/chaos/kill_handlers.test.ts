@@ -119,6 +119,8 @@ function lenient(
   config: Parameters<NonNullable<Parameters<typeof startTestEngine>[0]["configure"]>>[0],
 ): void {
   config.lease.max_deaths = 100;
+  // Full early in the run: what grows after that is a leak.
+  config.pump.cache_bytes = 1_048_576;
   config.worker.python.slots = 8;
   config.worker.ruby.slots = 8;
 }
