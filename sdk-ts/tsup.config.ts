@@ -2,7 +2,14 @@ import { defineConfig } from "tsup";
 
 // Declarations come from `tsc -b`: TypeScript 7 exposes no compiler API for tsup to use.
 export default defineConfig({
-  entry: ["src/index.ts", "src/host.ts", "src/protocol/index.ts"],
+  entry: [
+    "src/index.ts",
+    "src/events/index.ts",
+    "src/ffi/index.ts",
+    "src/host.ts",
+    "src/protocol/index.ts",
+    "src/tasker-worker.ts",
+  ],
   format: "esm",
   target: "es2022",
   sourcemap: true,

@@ -1,4 +1,5 @@
 import type { CollectedEvents, HandlerRegistry } from "@tasker-core/sdk/host";
+import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
 import { ActorSystem, type PartStatus } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
 import { TaskRequestIntake } from "./actors/task-request-intake.js";
@@ -70,6 +71,8 @@ export interface EngineOptions {
   readonly handlers?: HandlerRegistry;
   /** Subscribers and publishers of this process, as the handler loader collects them. */
   readonly events?: Partial<CollectedEvents>;
+  /** Task templates that TypeScript handler files define in code, in the shape of the YAML file. */
+  readonly codeTemplates?: readonly DefinedTemplate[];
   /** Handler processes of other languages. */
   readonly bridges?: readonly BridgeLanguage[];
   /** Where handler processes that were started elsewhere may join. Default: nowhere. */
@@ -110,6 +113,7 @@ export class Engine {
   readonly #parts = new ActorSystem();
   readonly #watcher: TaskWatcher;
   readonly #operator: OperatorActions;
+  readonly #codeTemplates: CodeTemplates;
   readonly #consumers: DomainEventConsumer[] = [];
   #requests: TaskRequestActor | undefined;
   #intake: TaskRequestIntake | undefined;
@@ -148,6 +152,11 @@ export class Engine {
         this.worker.eventDesks.some(({ publishers }) => publishers.includes(name)),
       logger,
     });
+    this.#codeTemplates = new CodeTemplates({
+      reading: templateOptions(config),
+      register: (template) => this.register(template),
+      logger,
+    });
     this.worker = new WorkerHost({
       url: databaseUrl,
       pool: this.pool,
@@ -160,11 +169,7 @@ export class Engine {
               maxConcurrent: config.worker.typescript.max_concurrent,
             },
       bridges: this.#role === "server" ? [] : (options.bridges ?? []),
-      codeTemplates: new CodeTemplates({
-        reading: templateOptions(config),
-        register: (template) => this.register(template),
-        logger,
-      }),
+      codeTemplates: this.#codeTemplates,
       join: options.join ?? null,
       lifecycle: this.events,
       publisher: this.publisher,
@@ -208,6 +213,7 @@ export class Engine {
       if (this.#options.migrate === true) await migrate({ url: this.#options.databaseUrl });
       await assertSchemaUsable(this.pool);
       for (const template of this.#options.templates) await this.register(template);
+      await this.defineTemplates(this.#options.codeTemplates ?? []);
       this.#detachEvents = attachEvents(this.#options.events ?? {}, {
         lifecycle: this.events,
         domain: this.domainEvents,
@@ -260,6 +266,14 @@ export class Engine {
   async queueMetrics(): Promise<QueueMetrics[]> {
     const queues = await this.messaging.listQueues();
     return await Promise.all(queues.map((queue) => this.messaging.metrics(queue)));
+  }
+
+  /**
+   * Registers templates that TypeScript handler files define in code. One that is wrong is reported and left out.
+   * @throws DatabaseError when one cannot be stored
+   */
+  async defineTemplates(templates: readonly DefinedTemplate[]): Promise<void> {
+    await this.#codeTemplates.define("typescript", templates);
   }
 
   /** Registers a template, or a new revision of it; tasks created from now on use it. */

@@ -12,6 +12,7 @@ export const STEP_CANCELLED = Symbol.for(`${PREFIX}StepCancelledError`);
 export const EVENT_SUBSCRIBER = Symbol.for(`${PREFIX}EventSubscriber`);
 export const DOMAIN_EVENT_PUBLISHER = Symbol.for(`${PREFIX}BasePublisher`);
 export const DOMAIN_EVENT_SUBSCRIBER = Symbol.for(`${PREFIX}BaseSubscriber`);
+export const TASK_DEFINITION = Symbol.for(`${PREFIX}TaskDefinition`);
 export const DECISION = Symbol.for(`${PREFIX}Decision`);
 
 export function hasBrand(value: unknown, brand: symbol): boolean {

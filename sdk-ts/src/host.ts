@@ -24,6 +24,7 @@ export {
 export { isStepHandlerClass, type StepHandlerClass } from "./handler.js";
 export { type CollectedEvents, collectEvents } from "./host/collect-events.js";
 export { collectHandlers } from "./host/collect-handlers.js";
+export { collectTemplates } from "./host/collect-tasks.js";
 export { type ExecuteStepOptions, executeStep } from "./host/execute-step.js";
 export type {
   ExecutionFailureKind,
@@ -37,3 +38,4 @@ export { encodeJson, type JsonEncoding } from "./json.js";
 export type { LogFields, LogLevel, LogSink } from "./logger.js";
 export { ResolverChain } from "./registry/resolver-chain.js";
 export { HandlerRegistry } from "./registry.js";
+export { findHandlerFiles, findIndexFiles, isDirectory } from "./worker/handler-files.js";

@@ -42,6 +42,24 @@ export {
   BatchableStepHandler,
 } from "./batchable.js";
 export { type CancelReason, StepCancelledError } from "./cancellation.js";
+export { TaskerClientError } from "./client/http.js";
+export type {
+  HealthResponse,
+  PaginationInfo,
+  StepAuditResponse,
+  StepReadiness,
+  StepResponse,
+  TaskListResponse,
+  TaskResponse,
+} from "./client/responses.js";
+export type { ClientSettings } from "./client/settings.js";
+export {
+  type CreateTaskOptions,
+  getTaskerClient,
+  type ListTasksOptions,
+  TaskerClient,
+  type WaitOptions,
+} from "./client/tasker-client.js";
 export { StepContext, type StepContextParams } from "./context.js";
 export {
   applyDecision,
@@ -51,17 +69,32 @@ export {
   type DecisionPointOutcome,
   DecisionType,
 } from "./decision.js";
+export { defineTask } from "./definitions/define-task.js";
+export { registry, TaskRegistry } from "./definitions/registry.js";
+export { type StepInfo, TaskDefinition, type TaskInfo } from "./definitions/task-definition.js";
+export type { StepArgs, StepSettings, TaskSettings, TaskSteps } from "./definitions/task-types.js";
 export {
   BasePublisher,
   BaseSubscriber,
+  createDomainEvent,
+  createFfiPollAdapter,
+  createStepEventContext,
   DefaultPublisher,
   type DomainEvent,
+  type DomainEventCallback,
+  type DomainEventErrorCallback,
   type DomainEventMetadata,
+  type DomainEventParts,
+  type DomainEventPollerConfig,
+  type DomainEventPollFunction,
   type DomainEventSource,
   DuplicatePublisherError,
   type EventDeclaration,
   type EventLogger,
   type EventPayload,
+  ffiEventToDomainEvent,
+  InProcessDomainEventPoller,
+  type PollerStats,
   type PublishContext,
   PublisherNotFoundError,
   PublisherRegistry,
@@ -71,6 +104,7 @@ export {
   type StepResult,
   type SubscriberClass,
   SubscriberRegistry,
+  type SubscriberStats,
 } from "./domain-events/index.js";
 export { ErrorType, isStandardErrorType, isTypicallyRetryable } from "./error-type.js";
 export {
@@ -82,11 +116,22 @@ export {
   type StepErrorOptions,
 } from "./errors.js";
 export { EventSubscriber, onEvent } from "./events/event-subscriber.js";
+export * from "./events/index.js";
 export type {
   LifecycleError,
   LifecycleEvent,
   LifecycleEventName,
 } from "./events/lifecycle-event.js";
+export {
+  type BootstrapConfig,
+  type BootstrapResult,
+  FfiLayer,
+  type FfiLayerConfig,
+  type FfiModule,
+  getFfiLayer,
+  type StopResult,
+  type WorkerStatus,
+} from "./ffi/index.js";
 export type { FfiStepEvent } from "./ffi-event.js";
 export {
   type ApiHandlerArgs,
@@ -116,6 +161,15 @@ export {
 } from "./functional/index.js";
 export { type ExecutableHandler, StepHandler, type StepHandlerClass } from "./handler.js";
 export type { StepLogger } from "./logger.js";
+export {
+  createLogger,
+  logDebug,
+  logError,
+  logInfo,
+  logTrace,
+  logWarn,
+  setLoggingRuntime,
+} from "./logging/index.js";
 export {
   effectiveMethod,
   fromCallable,
@@ -152,3 +206,27 @@ export {
   StepHandlerResult,
   type StepHandlerResultParams,
 } from "./result.js";
+export {
+  bootstrapWorker,
+  getRustVersion,
+  getVersion,
+  getWorkerStatus,
+  healthCheck,
+  isWorkerRunning,
+  stopWorker,
+  transitionToGracefulShutdown,
+} from "./worker/bootstrap.js";
+export { HandlerSystem } from "./worker/handler-system.js";
+export { ShutdownController } from "./worker/shutdown-controller.js";
+export {
+  StepExecutionSubscriber,
+  type StepExecutionSubscriberConfig,
+} from "./worker/step-execution-subscriber.js";
+export {
+  createWorkerServer,
+  type WorkerHealth,
+  WorkerServer,
+  type WorkerServerConfig,
+  type WorkerServerState,
+  type WorkerServerStatus,
+} from "./worker/worker-server.js";

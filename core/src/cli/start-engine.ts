@@ -1,4 +1,5 @@
 import { type CollectedEvents, HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
+import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
 import { Engine, type EngineRole } from "../bootstrap.js";
 import type { LoadedConfig } from "../config/index.js";
 import type { ConfigError } from "../errors/index.js";
@@ -58,6 +59,7 @@ interface Handlers {
   readonly loader: HandlerLoader | null;
   readonly names: readonly string[];
   readonly events: Partial<CollectedEvents>;
+  readonly templates: readonly DefinedTemplate[];
   readonly bridges: readonly BridgeLanguage[];
   readonly problems: readonly ConfigError[];
 }
@@ -91,6 +93,7 @@ export async function startEngine(
     templates: options.templates,
     ...(handlers.registry === null ? {} : { handlers: handlers.registry }),
     events: handlers.events,
+    codeTemplates: handlers.templates,
     bridges: handlers.bridges,
     join: options.handlers === null ? null : join,
     // A database of one's own is brought up to date; a shared one only by `tasker db migrate`, unless one runs alone.
@@ -107,6 +110,7 @@ export async function startEngine(
       throw broken;
     }
     loaders.push(fresh.loader);
+    await engine.defineTemplates(fresh.templates);
     await engine.worker.reload("typescript", fresh.registry);
     return fresh.problems.map(({ message }) => message);
   };
@@ -185,6 +189,7 @@ const NO_TYPESCRIPT: LoadedTypeScript = {
   loader: null,
   names: [],
   events: {},
+  templates: [],
   problems: [],
 };
 
@@ -196,6 +201,7 @@ async function loadTypeScript(paths: readonly string[]): Promise<LoadedTypeScrip
     // For projects that have installed neither, and for handlers written for the older name.
     standIns: { "@tasker-core/sdk": sdk, "@tasker-systems/tasker": sdk },
   });
-  const { handlers, events, problems } = await loader.load(paths);
-  return { registry, loader, names: handlers.map(({ name }) => name), events, problems };
+  const { handlers, events, templates, problems } = await loader.load(paths);
+  const names = handlers.map(({ name }) => name);
+  return { registry, loader, names, events, templates, problems };
 }

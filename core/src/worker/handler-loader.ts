@@ -4,11 +4,15 @@ import {
   type CollectedEvents,
   collectEvents,
   collectHandlers,
+  collectTemplates,
+  findHandlerFiles,
+  findIndexFiles,
   type HandlerRegistry,
+  isDirectory,
   type StepHandlerClass,
 } from "@tasker-core/sdk/host";
+import type { DefinedTemplate } from "@tasker-core/sdk/protocol";
 import { ConfigError, messageOf } from "../errors/index.js";
-import { findHandlerFiles, findIndexFiles, isDirectory } from "./handler-files.js";
 import { type ImportHooks, installImportHooks, type PackageStandIns } from "./import-hooks.js";
 
 export interface LoadedHandler {
@@ -18,6 +22,8 @@ export interface LoadedHandler {
 
 export interface HandlerLoadReport {
   readonly handlers: readonly LoadedHandler[];
+  /** Templates of the tasks that the files define in code and export. */
+  readonly templates: readonly DefinedTemplate[];
   /** Subscribers and publishers that the files export or declare. */
   readonly events: CollectedEvents;
   /**
@@ -46,6 +52,7 @@ export class HandlerLoader {
   readonly #handlers: LoadedHandler[] = [];
   readonly #collected = new Set<unknown>();
   readonly #events: CollectedEvents[] = [];
+  readonly #templates: DefinedTemplate[] = [];
   readonly #problems: ConfigError[] = [];
   #hooks: ImportHooks | null = null;
 
@@ -62,6 +69,7 @@ export class HandlerLoader {
     for (const path of paths) await this.#loadPath(resolve(path));
     return {
       handlers: [...this.#handlers],
+      templates: [...this.#templates],
       events: {
         lifecycle: this.#events.flatMap(({ lifecycle }) => lifecycle),
         subscribers: this.#events.flatMap(({ subscribers }) => subscribers),
@@ -111,6 +119,7 @@ export class HandlerLoader {
       this.#hooks ??= installImportHooks(this.#standIns);
       exports = namesOf(await this.#hooks.import(pathToFileURL(file).href));
       this.#events.push(collectEvents(exports, this.#collected));
+      this.#templates.push(...collectTemplates(exports));
     } catch (cause) {
       this.#problems.push(
         new ConfigError(

@@ -4,118 +4,15 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import {
-  JoinDoor,
-  type JoinDoorOptions,
-  type JoinedPeer,
-  PeerFeed,
-  parseJoinAddress,
-} from "../../src/bridge/index.js";
-import {
-  CompletionChannel,
-  FfiDispatchChannel,
-  type StepCompletion,
-  type StepDelivery,
-} from "../../src/channels/index.js";
+import { type JoinDoorOptions, parseJoinAddress } from "../../src/bridge/index.js";
 import { isTaskerError } from "../../src/errors/index.js";
-import { systemClock } from "../../src/lib/clock.js";
-import { Secret } from "../../src/lib/secret.js";
-import { createLogger } from "../../src/observability/index.js";
-import { createDelivery } from "../support/deliveries.js";
 import { waitFor } from "../support/wait-for.js";
-import { JoinClient, type JoinClientOptions } from "./fixtures/join-client.js";
+import { DoorRig } from "./fixtures/door-rig.js";
 
-const TOKEN = "a-token-of-some-length";
+const rigs: DoorRig[] = [];
 
-/** A door with one channel behind it, and a database that says yes. */
-class Rig {
-  readonly directory = mkdtempSync(join(tmpdir(), "tasker-join-"));
-  readonly completions = new CompletionChannel({ capacity: 100 });
-  readonly channel = new FfiDispatchChannel({
-    pool: "go",
-    capacity: 100,
-    completions: this.completions,
-    clock: systemClock,
-  });
-  readonly peers: JoinedPeer[] = [];
-  readonly answers: StepCompletion[] = [];
-  readonly clients: JoinClient[] = [];
-  readonly #feed = new PeerFeed(this.channel, () => this.peers.map(({ session }) => session));
-  readonly door: JoinDoor;
-
-  constructor(options: Partial<JoinDoorOptions> & { addresses?: JoinDoorOptions["addresses"] }) {
-    this.door = new JoinDoor({
-      addresses: [parseJoinAddress(`unix:${this.directory}/sockets/bridge.sock`)],
-      tls: null,
-      token: new Secret(TOKEN),
-      hostId: "host",
-      handshakeTimeoutMs: 5000,
-      maxProcesses: 100,
-      maxFrame: 16 * 1024 * 1024,
-      leaseMs: 10_000,
-      pingMs: 5000,
-      resumeMs: 5000,
-      cancelGraceMs: 1000,
-      drainGraceMs: 1000,
-      clock: systemClock,
-      logger: createLogger({ level: "silent" }),
-      seat: () => ({
-        channel: this.channel,
-        onRoom: () => this.#feed.schedule(),
-        onEventsChange: () => undefined,
-        onEventsFailed: () => undefined,
-      }),
-      onJoined: (peer) => {
-        this.peers.push(peer);
-        this.#feed.schedule();
-      },
-      onGone: (peer) => this.peers.splice(this.peers.indexOf(peer), 1),
-      ...options,
-    });
-    this.completions.onArrival(() =>
-      setImmediate(() => {
-        for (const completion of this.completions.takeAll()) {
-          this.answers.push(completion);
-          completion.settled("committed");
-        }
-      }),
-    );
-  }
-
-  join(options: Partial<JoinClientOptions> = {}): JoinClient {
-    const client = new JoinClient({
-      address: this.door.addresses[0] ?? "",
-      token: TOKEN,
-      ...options,
-    });
-    this.clients.push(client);
-    return client;
-  }
-
-  offer(): StepDelivery {
-    const delivery = createDelivery({ callable: "echo" });
-    if (!this.channel.offer(delivery)) throw new Error("The channel is full");
-    return delivery;
-  }
-
-  async outcomes(count: number): Promise<string[]> {
-    await waitFor(`${count} answers`, () => (this.answers.length >= count ? true : undefined));
-    return this.answers.map(({ outcome }) =>
-      outcome.outcome === "lost" ? `lost: ${outcome.reason}` : outcome.outcome,
-    );
-  }
-
-  async close(): Promise<void> {
-    for (const client of this.clients) client.breakConnection();
-    await this.door.close(0);
-    rmSync(this.directory, { recursive: true });
-  }
-}
-
-const rigs: Rig[] = [];
-
-async function openRig(options: Partial<JoinDoorOptions> = {}): Promise<Rig> {
-  const rig = new Rig(options);
+async function openRig(options: Partial<JoinDoorOptions> = {}): Promise<DoorRig> {
+  const rig = new DoorRig(options);
   rigs.push(rig);
   await rig.door.open();
   return rig;
@@ -150,7 +47,7 @@ describe("coming in", () => {
   test("what a host that died has left at the path is replaced; a living host's is not", async () => {
     const rig = await openRig();
     const addresses = [parseJoinAddress(rig.door.addresses[0] ?? "")];
-    const second = new Rig({ addresses });
+    const second = new DoorRig({ addresses });
     rigs.push(second);
     const error = await second.door.open().catch((reason: unknown) => reason);
     expect(isTaskerError(error, "JOIN_ADDRESS_UNUSABLE")).toBe(true);

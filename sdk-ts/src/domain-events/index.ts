@@ -1,5 +1,19 @@
 export type { EventLogger } from "./event-logger.js";
 export {
+  createDomainEvent,
+  createFfiPollAdapter,
+  createStepEventContext,
+  type DomainEventCallback,
+  type DomainEventErrorCallback,
+  type DomainEventParts,
+  type DomainEventPollerConfig,
+  type DomainEventPollFunction,
+  ffiEventToDomainEvent,
+  InProcessDomainEventPoller,
+  type PollerStats,
+  type SubscriberStats,
+} from "./poller.js";
+export {
   BasePublisher,
   DefaultPublisher,
   type EventPayload,

@@ -36,6 +36,7 @@ export async function findHandlerFiles(directory: string): Promise<string[]> {
   return found;
 }
 
+/** Null when there is nothing at the path. */
 export async function isDirectory(path: string): Promise<boolean | null> {
   const found = await stat(path).catch(() => null);
   return found === null ? null : found.isDirectory();
