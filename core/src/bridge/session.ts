@@ -171,7 +171,7 @@ export class PeerSession {
         this.#deliveries.restart(header.deliveries);
         break;
       case "beat":
-        for (const { id } of header.deliveries) channel.extendLease(id);
+        for (const { id, progress } of header.deliveries) channel.extendLease(id, progress ?? null);
         break;
       case "ready":
         this.#onReady(header);

@@ -27,6 +27,8 @@ export interface FfiDispatchChannelOptions {
   readonly clock: Clock;
   /** Time on top of a delivery's own timeout before the channel gives it up; default 30 000. */
   readonly completionTimeoutMs?: number;
+  /** A running handler says how far it is, in a measure of its own. */
+  readonly onProgress?: (delivery: StepDelivery, progress: number) => void;
   /** A delivery that nobody has taken for this long counts as starving; default 10 000. */
   readonly starvationWarningMs?: number;
 }
@@ -54,6 +56,7 @@ export class FfiDispatchChannel {
   readonly #clock: Clock;
   readonly #completionTimeoutMs: number;
   readonly #starvationWarningMs: number;
+  readonly #onProgress: NonNullable<FfiDispatchChannelOptions["onProgress"]>;
   /** Everything queued, held or answering, in order of arrival. */
   readonly #pending = new Map<string, PendingDelivery>();
   readonly #sharedQueue = new DeliveryQueue();
@@ -75,6 +78,7 @@ export class FfiDispatchChannel {
     this.#clock = options.clock;
     this.#completionTimeoutMs = options.completionTimeoutMs ?? 30_000;
     this.#starvationWarningMs = options.starvationWarningMs ?? 10_000;
+    this.#onProgress = options.onProgress ?? (() => undefined);
   }
 
   /** Deliveries that may be queued or held at once. */
@@ -199,11 +203,15 @@ export class FfiDispatchChannel {
     return this.#pending.get(deliveryId)?.state === "held";
   }
 
-  /** Starts the channel's own deadline anew. False when the delivery is not held. */
-  extendLease(deliveryId: string): boolean {
+  /**
+   * A sign of life: starts the channel's own deadline anew. False when the delivery is not held.
+   * @param progress how far the handler is, when it says so
+   */
+  extendLease(deliveryId: string, progress: number | null = null): boolean {
     const entry = this.#pending.get(deliveryId);
     if (entry?.state !== "held") return false;
     entry.deadlineMs = this.#deadlineFrom(this.#clock.nowMs(), entry.delivery);
+    if (progress !== null) this.#onProgress(entry.delivery, progress);
     return true;
   }
 

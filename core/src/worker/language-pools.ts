@@ -1,7 +1,11 @@
 import type { HandlerRegistry, LogSink } from "@tasker-core/sdk/host";
 import type { DefinedTemplate, HandlerManifest } from "@tasker-core/sdk/protocol";
 import { BridgeSupervisor } from "../bridge/index.js";
-import { type CompletionSink, FfiDispatchChannel } from "../channels/index.js";
+import {
+  type CompletionSink,
+  FfiDispatchChannel,
+  type FfiDispatchChannelOptions,
+} from "../channels/index.js";
 import { systemClock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
 import type { ServingPool } from "./callable-routes.js";
@@ -29,6 +33,7 @@ export interface LanguagePoolsOptions {
   /** Waiting deliveries per running handler at most: bounds the channels. */
   readonly maxPrefetchPerSlot: number;
   readonly completionTimeoutMs: number;
+  readonly onProgress: NonNullable<FfiDispatchChannelOptions["onProgress"]>;
   /** Registers the task templates that handler processes define in code. */
   readonly onTemplates: (language: string, templates: readonly DefinedTemplate[]) => Promise<void>;
   readonly logger: Logger;
@@ -63,6 +68,7 @@ function channelOf(pool: string, concurrency: number, options: LanguagePoolsOpti
     completions: options.completions,
     clock: systemClock,
     completionTimeoutMs: options.completionTimeoutMs,
+    onProgress: options.onProgress,
   });
 }
 

@@ -123,6 +123,7 @@ export class WorkerHost {
       completions: this.#completions,
       maxPrefetchPerSlot: settings.maxPrefetchPerSlot,
       completionTimeoutMs: settings.completionTimeoutMs,
+      onProgress: (delivery, progress) => options.lifecycle.stepProgressed(delivery, progress),
       onTemplates: (language, templates) => options.codeTemplates.define(language, templates),
       logger,
       workerName: this.workerName,
@@ -359,7 +360,7 @@ export class WorkerHost {
   }
 
   #joinedHost(join: JoinOptions): JoinedHost {
-    const { settings, logger, relay, codeTemplates } = this.#options;
+    const { settings, logger, relay, codeTemplates, lifecycle } = this.#options;
     return new JoinedHost({
       join,
       routes: this.#routes,
@@ -372,6 +373,7 @@ export class WorkerHost {
         completions: this.#completions,
         clock: systemClock,
         completionTimeoutMs: settings.completionTimeoutMs,
+        onProgress: (delivery, progress) => lifecycle.stepProgressed(delivery, progress),
       },
       hostId: this.workerName,
       clock: systemClock,

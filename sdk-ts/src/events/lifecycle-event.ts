@@ -4,6 +4,7 @@ export type LifecycleEventName =
   | "task.completed"
   | "task.failed"
   | "step.started"
+  | "step.progress"
   | "step.completed"
   | "step.failed"
   | "step.retried";
@@ -28,6 +29,8 @@ export interface LifecycleEvent {
   readonly context: Readonly<Record<string, unknown>>;
   /** What the handler returned; present on `step.completed`. */
   readonly result?: unknown;
+  /** How far the handler says it is, in its own measure; present on `step.progress`. */
+  readonly progress?: number;
   /** Present when something failed. */
   readonly error?: LifecycleError;
   /** Milliseconds: of the attempt, or since the task was created; null where nothing has ended. */

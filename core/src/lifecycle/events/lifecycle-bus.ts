@@ -60,6 +60,7 @@ const CREATED = [
   "task.steps_enqueued",
 ];
 const CLAIMED = ["step.started", "step.execution_requested", "step.handle"];
+const PROGRESSED = ["step.progress"];
 const SUCCEEDED = ["step.completed", "step.enqueued_for_orchestration"];
 const FAILED = ["step.failed", "step.enqueued_as_error_for_orchestration"];
 const RETRIED = [
@@ -100,6 +101,11 @@ export class LifecycleBus extends EventBus<LifecycleEvent> {
   /** Leased to this host; its handler runs when it has a free slot. */
   stepClaimed(delivery: StepDelivery): void {
     this.#tell(CLAIMED, () => ({ ...stepPart(delivery), duration: null }));
+  }
+
+  /** A running handler said how far it is. Not stored: it is of interest while it happens. */
+  stepProgressed(delivery: StepDelivery, progress: number): void {
+    this.#tell(PROGRESSED, () => ({ ...stepPart(delivery), progress, duration: null }));
   }
 
   /** @param willRetry of a failure: whether the step has an attempt left */
