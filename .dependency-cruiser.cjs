@@ -88,10 +88,24 @@ module.exports = {
       to: { path: "^sdk-ts/", pathNot: "^sdk-ts/(src|dist)/(index|host|protocol/index)\\.[jt]s$" },
     },
     {
+      name: "bindings-import-only-the-sdk",
+      severity: "error",
+      from: { path: "^bindings/src/" },
+      to: { path: "^(core|python-bridge|ruby-bridge|test|bench|examples)/" },
+    },
+    {
+      name: "core-works-without-bindings",
+      comment:
+        "They are optional: core asks for them at run time, when the configuration names a library.",
+      severity: "error",
+      from: { path: "^core/src/" },
+      to: { path: "^bindings/" },
+    },
+    {
       name: "sources-import-no-tests-benches-or-examples",
       severity: "error",
-      from: { path: "^(core|sdk-ts)/src/" },
-      to: { path: "^(test|bench|examples|scripts|core/test|sdk-ts/test)/" },
+      from: { path: "^(core|sdk-ts|bindings)/src/" },
+      to: { path: "^(test|bench|examples|scripts|core/test|sdk-ts/test|bindings/test)/" },
     },
     {
       name: "channels-know-no-database",

@@ -14,6 +14,7 @@ export default defineConfig({
           include: [
             "core/test/**/*.test.ts",
             "sdk-ts/test/**/*.test.ts",
+            "bindings/test/**/*.test.ts",
             "test/conformance/**/*.test.ts",
           ],
           testTimeout: 20_000,

@@ -9,7 +9,7 @@ const { options, ...ruleSet } = createRequire(import.meta.url)("../.dependency-c
 const { enhancedResolveOptions, ...cruiseOptions } = options;
 
 const { output } = await cruise(
-  ["core/src", "sdk-ts/src"],
+  ["core/src", "sdk-ts/src", "bindings/src"],
   { ...cruiseOptions, ruleSet, validate: true },
   enhancedResolveOptions,
 );

@@ -8,6 +8,7 @@ import { createLogger, type Logger } from "../../core/src/observability/index.js
 import { parseTemplate } from "../../core/src/templates/index.js";
 import { bridgeLanguages } from "../../core/src/worker/bridge-languages.js";
 import { joinOptions } from "../../core/src/worker/join-options.js";
+import { nativeLibraries } from "../../core/src/worker/native-libraries.js";
 
 export const REFERENCE_HANDLERS = {
   python: fileURLToPath(
@@ -136,15 +137,18 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     ],
     handlers: registry,
     ...(options.events === undefined ? {} : { events: options.events }),
-    bridges: await bridgeLanguages({
-      config,
-      paths: {
-        python: languages.includes("python") ? [folders.python] : [],
-        ruby: languages.includes("ruby") ? [folders.ruby] : [],
-      },
-      env: process.env,
-      workingDirectory: process.cwd(),
-    }),
+    bridges: [
+      ...(await bridgeLanguages({
+        config,
+        paths: {
+          python: languages.includes("python") ? [folders.python] : [],
+          ruby: languages.includes("ruby") ? [folders.ruby] : [],
+        },
+        env: process.env,
+        workingDirectory: process.cwd(),
+      })),
+      ...(await nativeLibraries(config)),
+    ],
   });
   await engine.start();
   return new TestEngine(engine);

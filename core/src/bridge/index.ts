@@ -4,6 +4,7 @@ export { JoinDoor, type JoinDoorOptions } from "./join-door.js";
 export type { JoinedPeer, Seat } from "./joined-peer.js";
 export type { EventInterest, EventStream } from "./peer-events.js";
 export { PeerFeed } from "./peer-feed.js";
+export type { PeerCarrier } from "./peer-process.js";
 export type { PeerSession } from "./session.js";
 export { BridgeSupervisor } from "./supervisor.js";
 export type { BridgeMetrics, BridgeSupervisorOptions } from "./types.js";

@@ -4,7 +4,7 @@ import { sleep } from "../lib/sleep.js";
 import { BridgeConnection } from "./connection.js";
 import { greet } from "./greet.js";
 import { type EventStream, eventGreeting } from "./peer-events.js";
-import { describeExit, PeerProcess } from "./peer-process.js";
+import { describeExit, type PeerCarrier, PeerProcess } from "./peer-process.js";
 import { PeerSession } from "./session.js";
 import type { BridgeSettings } from "./types.js";
 
@@ -45,7 +45,7 @@ export async function launchPeer(
 ): Promise<LivePeer> {
   const logger = settings.logger.child({ peer: name });
   const { clock } = settings;
-  const child = new PeerProcess({ ...settings, logger });
+  const child = settings.open?.() ?? new PeerProcess({ ...settings, logger });
   settings.guard.watch(child);
   const connection = new BridgeConnection(child.channel, { logger, clock });
   const giveUp = (): void => connection.close("the worker is shutting down");
@@ -102,7 +102,7 @@ export async function launchPeer(
 
 function livePeer(
   settings: BridgeSettings,
-  child: PeerProcess,
+  child: PeerCarrier,
   connection: BridgeConnection,
   session: PeerSession,
   { handlers, templates }: Manifest,
@@ -124,7 +124,7 @@ function livePeer(
       connection.brokenRule === null
         ? ending
         : `broke the protocol (${connection.brokenRule}) and ${ending}`;
-    const message = `Handler process ${session.workerName} (pid ${child.pid}) ${how}, with ${inFlight} steps in flight`;
+    const message = `Handler process ${session.workerName} (${child.pid === undefined ? "in process" : `pid ${child.pid}`}) ${how}, with ${inFlight} steps in flight`;
     await session.end(message, stopReason === null ? "worker_lost" : "drained");
     await child.exited;
     return message;

@@ -23,13 +23,25 @@ export interface PeerExit {
   readonly uptimeMs: number;
 }
 
+/** What carries the frames of one handler process, from the host's side. {@link PeerProcess} is the usual one. */
+export interface PeerCarrier {
+  /** Undefined where there is no process of its own. */
+  readonly pid: number | undefined;
+  readonly channel: Duplex;
+  /** Settles once, never rejects. */
+  readonly exited: Promise<PeerExit>;
+  /** The last lines of what it said about itself, oldest first. */
+  readonly stderrTail: readonly string[];
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
 const STDERR_TAIL = 20;
 
 /**
  * A handler process in a process group of its own, with the bridge on fd 3. What it prints becomes log records.
  * Whoever spawned it calls {@link kill}, unless it exits by itself; its group is killed then, so no pool worker stays.
  */
-export class PeerProcess {
+export class PeerProcess implements PeerCarrier {
   readonly pid: number | undefined;
   /** fd 3, full duplex: Node makes a socket pair for `pipe`. */
   readonly channel: Duplex;

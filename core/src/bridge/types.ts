@@ -3,6 +3,7 @@ import type { FfiDispatchChannel } from "../channels/index.js";
 import type { Clock } from "../lib/clock.js";
 import type { Logger } from "../observability/index.js";
 import type { OrphanGuard } from "./orphan-guard.js";
+import type { PeerCarrier } from "./peer-process.js";
 
 export interface BridgeSupervisorOptions {
   /** For names and logs: `python`, `ruby`, ... */
@@ -22,6 +23,8 @@ export interface BridgeSupervisorOptions {
    * process that says hello. Reports what it refuses itself.
    */
   readonly onTemplates?: (templates: readonly DefinedTemplate[]) => Promise<void>;
+  /** Instead of a process: what is opened anew for every launch. `command` is then only its name in messages. */
+  readonly open?: () => PeerCarrier;
   readonly logger: Logger;
   readonly clock: Clock;
   /** For logs on the other side. */
@@ -45,8 +48,8 @@ export interface BridgeSupervisorOptions {
 }
 
 /** The same with nothing left open. */
-export type BridgeSettings = Required<Omit<BridgeSupervisorOptions, "cwd" | "env">> &
-  Pick<BridgeSupervisorOptions, "cwd" | "env"> & { readonly guard: OrphanGuard };
+export type BridgeSettings = Required<Omit<BridgeSupervisorOptions, "cwd" | "env" | "open">> &
+  Pick<BridgeSupervisorOptions, "cwd" | "env" | "open"> & { readonly guard: OrphanGuard };
 
 /** Counters since start, and what is so now. */
 export interface BridgeMetrics {

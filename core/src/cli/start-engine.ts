@@ -12,6 +12,7 @@ import { bridgeLanguages, type HandlerPaths, handlerPaths } from "../worker/brid
 import { HandlerLoader } from "../worker/handler-loader.js";
 import { joinOptions } from "../worker/join-options.js";
 import type { BridgeLanguage } from "../worker/language-pools.js";
+import { nativeLibraries } from "../worker/native-libraries.js";
 import type { CommandContext } from "./command-context.js";
 import { checkDurability, openDatabase } from "./open-database.js";
 import { packageVersion } from "./version.js";
@@ -174,11 +175,12 @@ async function prepareHandlers(
   }
   const { config, env } = loaded;
   const paths = handlerPaths({ config, env, workingDirectory, given: handlers });
-  const [typescript, bridges] = await Promise.all([
+  const [typescript, bridges, native] = await Promise.all([
     loadTypeScript(paths.typescript),
     bridgeLanguages({ config, paths, env, workingDirectory, signal }),
+    nativeLibraries(config),
   ]);
-  return { ...typescript, paths, bridges };
+  return { ...typescript, paths, bridges: [...bridges, ...native] };
 }
 
 type LoadedTypeScript = Omit<Handlers, "bridges" | "paths">;

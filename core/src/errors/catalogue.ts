@@ -11,6 +11,7 @@ export const ERROR_CATALOGUE = {
   JOIN_ADDRESS_INVALID: { status: 500, retryable: false },
   JOIN_ADDRESS_UNUSABLE: { status: 500, retryable: false },
   JOIN_FILE_UNUSABLE: { status: 500, retryable: false },
+  NATIVE_LIBRARY_UNUSABLE: { status: 500, retryable: false },
   WEB_ADDRESS_UNUSABLE: { status: 500, retryable: false },
   // channels
   CHANNEL_CLOSED: { status: 503, retryable: true },

@@ -1,6 +1,6 @@
 import type { HandlerRegistry, LogSink } from "@tasker-core/sdk/host";
 import type { DefinedTemplate, HandlerManifest } from "@tasker-core/sdk/protocol";
-import { BridgeSupervisor } from "../bridge/index.js";
+import { BridgeSupervisor, type PeerCarrier } from "../bridge/index.js";
 import {
   type CompletionSink,
   FfiDispatchChannel,
@@ -11,9 +11,15 @@ import type { Logger } from "../observability/index.js";
 import type { ServingPool } from "./callable-routes.js";
 import { HandlerDispatchService } from "./handler-dispatch-service.js";
 
-/** Handler processes of one language. */
+/** Handler processes of one language, or a native library. */
 export interface BridgeLanguage {
   readonly language: string;
+  /** Name of the pool where one language has several; default the language. */
+  readonly pool?: string;
+  /** Opens what takes the place of a process. */
+  readonly open?: () => PeerCarrier;
+  /** How many launches may fail at the start; default 3. */
+  readonly startAttempts?: number;
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
@@ -106,18 +112,21 @@ function typescriptPool(
 
 function bridgePool(bridge: BridgeLanguage, options: LanguagePoolsOptions): LanguagePool {
   const concurrency = bridge.processes * bridge.slots;
-  const channel = channelOf(bridge.language, concurrency, options);
+  const pool = bridge.pool ?? bridge.language;
+  const channel = channelOf(pool, concurrency, options);
   const supervisor = new BridgeSupervisor({
     language: bridge.language,
     command: bridge.command,
     args: bridge.args,
     ...(bridge.cwd === undefined ? {} : { cwd: bridge.cwd }),
     ...(bridge.env === undefined ? {} : { env: bridge.env }),
+    ...(bridge.open === undefined ? {} : { open: bridge.open }),
+    ...(bridge.startAttempts === undefined ? {} : { startAttempts: bridge.startAttempts }),
     processes: bridge.processes,
-    pool: bridge.language,
+    pool,
     channel,
     onTemplates: (templates) => options.onTemplates(bridge.language, templates),
-    logger: options.logger.child({ language: bridge.language }),
+    logger: options.logger.child({ language: bridge.language, pool }),
     clock: systemClock,
     hostId: options.workerName,
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { integer, table, text, textList } from "./fields.js";
+import { flag, integer, table, text, textList } from "./fields.js";
 
 /** A program and its arguments; a single text is a program without arguments. */
 function command(value: readonly [string, ...string[]]) {
@@ -47,6 +47,34 @@ const join = table({
   drain_grace_ms: integer(0, 600_000, 25_000),
 });
 
+const nameError = { error: "a name of letters, digits, `_`, `.` and `-`" };
+
+/** A library that exports the C ABI. Only what is named here is ever loaded. */
+const library = z.strictObject(
+  {
+    /** Unique: names its pool, and the library in messages. */
+    name: z.string(nameError).regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, nameError),
+    /** Absolute. */
+    path: z.string({ error: "an absolute path" }),
+    /** Of the file. Empty: whatever is there is loaded. */
+    sha256: z
+      .string({ error: "text" })
+      .regex(/^([0-9A-Fa-f]{64})?$/, { error: "64 hex digits, or nothing" })
+      .default(""),
+    /** Steps that it runs at once: in each process where it is isolated. */
+    slots: integer(1, 1024, 2),
+    /** Runs it in helper processes: a crash then costs one of those. */
+    isolated: flag(false),
+    /** Helper processes; without `isolated` there is none. */
+    processes: integer(1, 256, 1),
+    /** What a simple library without a manifest runs. */
+    callables: textList(),
+    /** For a full library's `open`. */
+    settings: z.record(z.string(), z.string({ error: "text" }), { error: "a table" }).default({}),
+  },
+  { error: "a table" },
+);
+
 /** Where each language's handlers are and how many run at once. */
 export const handlerLanguages = {
   typescript: table({
@@ -55,5 +83,6 @@ export const handlerLanguages = {
   }),
   python: processes("python3"),
   ruby: processes("ruby"),
+  native: z.array(library, { error: "a list of tables: [[worker.native]]" }).default([]),
   join,
 };
