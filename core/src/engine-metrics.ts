@@ -51,6 +51,7 @@ export function channelsOf({
       capacity: channel.capacity,
       size: channel.pendingCount,
       highWater: channel.highWater,
+      takeRefused: () => channel.takeRefused(),
       overflow: "refuse" as const,
       warns: false, // filled by what its consumer has asked for
     })),

@@ -51,6 +51,7 @@ interface Waiter {
 export class FfiDispatchChannel {
   readonly pool: string;
   readonly highWater = new HighWater();
+  #refused = 0;
   readonly #capacity: () => number;
   readonly #completions: CompletionSink;
   readonly #clock: Clock;
@@ -103,9 +104,20 @@ export class FfiDispatchChannel {
 
   /** Adds work. False when full, draining, or when the delivery is already here. */
   offer(delivery: StepDelivery): boolean {
-    if (this.free === 0 || this.#pending.has(delivery.deliveryId)) return false;
+    if (this.#pending.has(delivery.deliveryId)) return false;
+    if (this.free === 0) {
+      this.#refused += 1;
+      return false;
+    }
     this.#enqueue(delivery, false);
     return true;
+  }
+
+  /** Deliveries that there was no room for since the last call; for whoever watches. */
+  takeRefused(): number {
+    const refused = this.#refused;
+    this.#refused = 0;
+    return refused;
   }
 
   /**

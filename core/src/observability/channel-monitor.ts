@@ -14,6 +14,8 @@ export interface MonitoredChannel {
   readonly overflow: "wait" | "refuse" | "drop_oldest" | "drop_newest";
   /** False for a channel that asks for as much as fits: full is how it works best. */
   readonly warns: boolean;
+  /** How much it had no room for since the last look: worth a warning whatever {@link warns} says. */
+  readonly takeRefused?: () => number;
 }
 
 export interface ChannelStatus {
@@ -74,7 +76,15 @@ export class ChannelMonitor {
   /** What the timer does. */
   check(): void {
     const { channels, warnAt, logger } = this.#options;
-    for (const { name, key, capacity, highWater, overflow, warns } of channels()) {
+    for (const channel of channels()) {
+      const { name, key, capacity, highWater, overflow, warns } = channel;
+      const refused = channel.takeRefused?.() ?? 0;
+      if (refused > 0) {
+        logger.warn(
+          { channel: name, key, capacity, refused, overflow },
+          `channel ${name} of ${capacity} had no room ${refused} times; the steps come back with their lease: raise ${key}, or find out why it is not emptied faster`,
+        );
+      }
       const most = highWater.takeRecent();
       if (!warns || most < capacity * warnAt) continue;
       logger.warn(

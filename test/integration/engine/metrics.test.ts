@@ -1,5 +1,6 @@
 import { defineHandler, PermanentError } from "@tasker-core/sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createLogger } from "../../../core/src/observability/index.js";
 import { useTestDatabase } from "../../support/test-database.js";
 import { startTestEngine, type TestEngine } from "../../support/test-engine.js";
 
@@ -107,4 +108,43 @@ test("measures every queue", async () => {
   expect(queues).toEqual(
     expect.arrayContaining([expect.objectContaining({ queue: "worker_tests_queue", depth: 0 })]),
   );
+});
+
+test("a channel that really fills up is warned about, with the key to raise", async () => {
+  const lines: string[] = [];
+  let letGo: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const full = await startTestEngine({
+    databaseUrl: database.url,
+    logger: createLogger({ destination: { write: (line) => void lines.push(line) } }),
+    templates: { calm: [{ name: "a", callable: "calm" }] },
+    handlers: { calm: defineHandler("calm", {}, async () => ({})) },
+    configure: (config) => {
+      config.worker.mpsc_channels.in_process_events.broadcast_buffer_size = 20;
+    },
+  });
+  try {
+    const { events, domainEvents, channels } = full.engine;
+    events.subscribe("step.completed", () => gate, { name: "slow" });
+    domainEvents.envelopes.open(() => gate, { name: "python subscribers" }).setPatterns(["*"]);
+    expect(channels.status().map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["events/lifecycle/slow", "events/domain/python subscribers"]),
+    );
+    const warned = () => lines.filter((line) => line.includes("events/lifecycle/slow held"));
+    // One is with the subscriber; fifteen wait, one less than 80 % of 20.
+    for (let n = 0; n < 16; n += 1) await full.run("calm");
+    channels.check();
+    expect(warned()).toEqual([]);
+    await full.run("calm");
+    channels.check();
+    expect(warned()).toHaveLength(1);
+    expect(warned()[0]).toContain(
+      "held 16 of 20: raise worker.mpsc_channels.in_process_events.broadcast_buffer_size",
+    );
+  } finally {
+    letGo();
+    await full.engine.stop();
+  }
 });

@@ -23,6 +23,11 @@ export class DomainEventBus extends EventBus<DomainEvent> {
     }
   }
 
+  /** Those of handler processes included. */
+  override queues(): ReturnType<EventBus<DomainEvent>["queues"]> {
+    return [...super.queues(), ...this.envelopes.queues()];
+  }
+
   override async close(timeoutMs: number): Promise<void> {
     await Promise.all([super.close(timeoutMs), this.envelopes.close(timeoutMs)]);
   }
