@@ -16,9 +16,9 @@ import { createDelivery } from "../../core/test/support/deliveries.js";
 import { mutate, SeededRandom } from "../../core/test/support/seeded-random.js";
 
 // scripts/chaos asks for 100 000.
-const FRAMES = Number(process.env["TASKER_FUZZ_FRAMES"] ?? 2_000);
+const FRAMES = Number(process.env["TASKER_FUZZ_FRAMES"] ?? 1_000);
 /** A burst whose frames are damaged anywhere is the last that a process sees: its lengths are soon impossible. */
-const FRAMES_EACH = Math.min(400, FRAMES / 20);
+const FRAMES_EACH = Math.min(400, FRAMES / 10);
 /** A process hangs up after ten unusable headers. */
 const HEADERS_EACH = 6;
 /** Between two pings: fewer than the process has slots. */

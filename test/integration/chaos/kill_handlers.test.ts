@@ -108,7 +108,10 @@ test(
         },
       };
     });
-    await waitFor(() => victims.every((victim) => victim.pid() !== undefined));
+    await waitFor(() => victims.every((victim) => victim.pid() !== undefined), {
+      timeoutMs: 30_000,
+      describe: "a process of each language to join",
+    });
     await rampage(host, victims);
   },
   120_000 + KILLS * 3_000,

@@ -39,7 +39,7 @@ async function family(): Promise<Family> {
     string,
   ];
   const handlers = JSON.parse(line) as number[];
-  await waitFor(() => living({ marker: `86400.${marker}` }).length === 2);
+  await waitFor(() => living({ marker: `86400.${marker}` }).length === 2, { timeoutMs: 30_000 });
   return { host, handlers, marker };
 }
 

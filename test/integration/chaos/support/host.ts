@@ -19,7 +19,9 @@ const host = await startTestEngine({
   ),
 });
 await host.create("deaf", { ms: 60_000, marker });
-await waitFor(() =>
-  host.engine.worker.languages.every(({ supervisor }) => supervisor?.metrics().inFlight !== 0),
+await waitFor(
+  () =>
+    host.engine.worker.languages.every(({ supervisor }) => supervisor?.metrics().inFlight !== 0),
+  { timeoutMs: 30_000 },
 );
 process.stdout.write(`${JSON.stringify(languages.flatMap((name) => host.pids(name)))}\n`);
