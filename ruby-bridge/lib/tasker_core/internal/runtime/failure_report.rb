@@ -46,8 +46,8 @@ module TaskerCore
 
         # The handler's value cannot travel, or the step's body is not JSON.
         def invalid_result(delivery, message, elapsed)
-          built(delivery, 'invalid_result', elapsed, error_type: Types::ErrorTypes::PERMANENT_ERROR,
-                                                     error_code: 'INVALID_RESULT', message: message, retryable: false)
+          built(delivery, 'invalid_result', elapsed, error_type: 'invalid_result', error_code: 'INVALID_RESULT',
+                                                     message: message, retryable: false)
         end
 
         def cancelled_before_start(delivery)
