@@ -22,7 +22,7 @@ const ROOMS = [
 const ABOVE = [
   "bootstrap\\.ts$",
   "engine-(settings|metrics|circuits)\\.ts$",
-  "serve\\.ts$",
+  "serve(-options|-worker)?\\.ts$",
   "cli/",
   "index\\.ts$",
 ];

@@ -253,8 +253,13 @@ export class Engine {
   }
 
   /** Prometheus metrics of this host: `await engine.metrics.render()`. */
-  get metrics(): Pick<Metrics, "render" | "contentType"> {
+  get metrics(): Pick<Metrics, "render" | "samples" | "contentType"> {
     return this.#metrics.metrics;
+  }
+
+  /** Share of the last thousand steps whose handlers failed, 0 to 1; null before the first. */
+  get stepErrorShare(): number | null {
+    return this.#metrics.failures.share;
   }
 
   /** The parts of this host in the order of starting, and what they have done. */

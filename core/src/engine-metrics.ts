@@ -1,6 +1,7 @@
 import type { TaskRequestActor } from "./actors/task-request-actor.js";
 import type { Pool } from "./db/index.js";
 import type { Circuits } from "./engine-circuits.js";
+import { RecentShare } from "./lib/recent-share.js";
 import type { EventBus } from "./lifecycle/events/index.js";
 import {
   type ChannelStatus,
@@ -85,6 +86,8 @@ export function channelsOf({
 /** Defines the metrics of a host. Names and labels are listed in `docs/reference/metrics.md`. */
 export class EngineMetrics implements WorkerMeter {
   readonly metrics = new Metrics();
+  /** Of the last steps that ran here. */
+  readonly failures = new RecentShare(1000);
   readonly #handler: (labels: readonly string[], durationMs: number) => void;
   readonly #call: (labels: readonly string[], durationMs: number) => void;
   readonly #task: (labels: readonly string[], durationMs: number) => void;
@@ -110,6 +113,7 @@ export class EngineMetrics implements WorkerMeter {
   }
 
   handlerEnded(pool: string, outcome: "success" | "failure", durationMs: number): void {
+    this.failures.add(outcome === "failure");
     this.#handler([languageOf(pool), outcome], durationMs);
   }
 

@@ -1,24 +1,12 @@
-import type { Engine } from "./bootstrap.js";
-import { type Config, checkBind } from "./config/index.js";
 import { guardedPool } from "./db/index.js";
 import { databaseState } from "./engine-circuits.js";
-import { ConfigError } from "./errors/index.js";
-import type { Logger } from "./observability/index.js";
+import { checkedAddress, type ServeOptions } from "./serve-options.js";
 import {
   createAuthenticator,
   type OrchestrationEngine,
   orchestrationServer,
   type WebServer,
 } from "./web/index.js";
-
-export interface ServeOptions {
-  readonly engine: Engine;
-  readonly config: Config;
-  readonly version: string;
-  readonly logger: Logger;
-  /** What relative paths in the configuration are relative to; default the process's. */
-  readonly workingDirectory?: string;
-}
 
 /**
  * The orchestration API over a running engine; null when it is switched off. It is stopped before the engine.
@@ -28,11 +16,9 @@ export async function orchestrationApi(options: ServeOptions): Promise<WebServer
   const { config, version, logger } = options;
   const { web } = config.orchestration;
   if (!web.enabled) return null;
-  const bind = checkBind(config, "orchestration", "web");
-  if (bind.verdict === "refuse") throw new ConfigError("BIND_UNSAFE", bind.message ?? "");
-  if (bind.verdict === "warn") logger.warn(bind.message ?? "");
+  checkedAddress(options, "orchestration");
   const serverLogger = logger.child({ server: "orchestration" });
-  return orchestrationServer(engineApi(options), {
+  return orchestrationServer(engineApi(options), config, {
     version,
     bindAddress: web.bind_address,
     requestTimeoutMs: web.request_timeout_ms,
@@ -43,7 +29,6 @@ export async function orchestrationApi(options: ServeOptions): Promise<WebServer
       workingDirectory: options.workingDirectory ?? process.cwd(),
       logger: serverLogger,
     }),
-    apiKeyHeader: web.auth.api_key_header,
     logger: serverLogger,
   });
 }
@@ -54,6 +39,8 @@ function engineApi({ engine, config, version }: ServeOptions): OrchestrationEngi
     config.common.queues.pgmq.queue_depth_thresholds;
   return {
     pool: guardedPool(engine.pool, engine.circuits.web),
+    metrics: engine.metrics,
+    channels: () => engine.channels.status(),
     createTask: (request) => engine.createTask(request),
     cancelTask: (...args) => engine.cancelTask(...args),
     resetStep: (...args) => engine.resetStep(...args),

@@ -6,7 +6,6 @@ import type { ConfigError } from "../errors/index.js";
 import type { TaskTemplate } from "../model/index.js";
 import type { Logger } from "../observability/index.js";
 import type { ResolvedDatabase } from "../postgres/index.js";
-import { orchestrationApi } from "../serve.js";
 import type { WebServer } from "../web/index.js";
 import { bridgeLanguages, type HandlerPaths, handlerPaths } from "../worker/bridge-languages.js";
 import { HandlerLoader } from "../worker/handler-loader.js";
@@ -15,6 +14,7 @@ import type { BridgeLanguage } from "../worker/language-pools.js";
 import { nativeLibraries } from "../worker/native-libraries.js";
 import type { CommandContext } from "./command-context.js";
 import { checkDurability, openDatabase } from "./open-database.js";
+import { startApis } from "./start-apis.js";
 import { packageVersion } from "./version.js";
 
 export interface StartEngineOptions {
@@ -123,18 +123,9 @@ export async function startEngine(
   try {
     await checkDurability(context, loaded, engine.pool);
     await engine.start();
-    if (options.isServing === true && role !== "worker") {
-      const api = await orchestrationApi({
-        engine,
-        config: loaded.config,
-        version: packageVersion(),
-        logger,
-        workingDirectory: context.workingDirectory,
-      });
-      if (api !== null) {
-        await api.start();
-        servers.push(api);
-      }
+    if (options.isServing === true) {
+      const serving = { engine, config: loaded.config, version: packageVersion(), logger };
+      await startApis({ ...serving, workingDirectory: context.workingDirectory }, role, servers);
     }
   } catch (error) {
     await Promise.allSettled(servers.map((server) => server.stop()));

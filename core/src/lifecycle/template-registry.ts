@@ -17,6 +17,9 @@ export class TemplateRegistry {
   readonly #pool: Pool;
   readonly #byId = new Map<number, RuntimeTemplate>();
   readonly #byKey = new Map<string, RuntimeTemplate>();
+  #firstLoadedAt: number | undefined;
+  #hits = 0;
+  #misses = 0;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -48,6 +51,16 @@ export class TemplateRegistry {
     return [...this.#byKey.values()];
   }
 
+  /** Revisions in memory, and how often requests by name found theirs there. */
+  cacheCounts(): { cached: number; hits: number; misses: number; oldestMs: number } {
+    return {
+      cached: this.#byId.size,
+      hits: this.#hits,
+      misses: this.#misses,
+      oldestMs: this.#firstLoadedAt === undefined ? 0 : performance.now() - this.#firstLoadedAt,
+    };
+  }
+
   /** A revision already in memory, or undefined: then {@link ensure} has to fetch it. */
   get(templateId: number): RuntimeTemplate | undefined {
     return this.#byId.get(templateId);
@@ -65,7 +78,11 @@ export class TemplateRegistry {
    */
   async find(namespace: string, name: string, version: string): Promise<RuntimeTemplate> {
     const known = this.#byKey.get(`${namespace}/${name}/${version}`);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#hits++;
+      return known;
+    }
+    this.#misses++;
     const { rows } = await this.#pool.query<{ version: string; current_template_id: number }>(
       `select t.version, t.current_template_id from tasker_core.named_tasks t
        join tasker_core.namespaces n on n.namespace_id = t.namespace_id
@@ -95,6 +112,7 @@ export class TemplateRegistry {
         namedStepUuids: row.named_step_uuids,
       }),
     );
+    this.#firstLoadedAt ??= performance.now();
     for (const template of loaded) this.#byId.set(template.templateId, template);
     return loaded;
   }

@@ -15,4 +15,4 @@ export {
   type LogMethod,
   silentLogger,
 } from "./logger.js";
-export { Metrics, type Sample } from "./metrics.js";
+export { Metrics, type NamedSample, type Sample } from "./metrics.js";

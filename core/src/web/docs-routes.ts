@@ -18,6 +18,7 @@ export function docsRoutes(routes: readonly Route[], info: ApiInfo): Route[] {
       ...common,
       path: "/api-docs/ui",
       summary: "This API for people.",
+      replyType: "text/html",
       reply: z.string(),
       handle: async () => new TextReply(page(routes, info.title), "text/html; charset=utf-8"),
     }),

@@ -10,3 +10,5 @@ export { orchestrationRoutes, orchestrationServer } from "./orchestration/server
 export { readTaskRequest } from "./orchestration/task-routes.js";
 export type { Route } from "./route.js";
 export { WebServer, type WebServerOptions } from "./server.js";
+export type { EventCounts, WorkerEngine } from "./worker/engine.js";
+export { workerServer } from "./worker/server.js";

@@ -86,7 +86,9 @@ function operation(each: Route): object {
     responses: {
       200: {
         description: "Success",
-        content: { "application/json": { schema: schemaOf(each.reply, "output") } },
+        content: {
+          [each.replyType ?? "application/json"]: { schema: schemaOf(each.reply, "output") },
+        },
       },
       ...Object.fromEntries(
         errors.map((status) => [

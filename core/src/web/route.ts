@@ -56,6 +56,8 @@ export interface Route<
   readonly body?: Body;
   /** What a client gets when all is well. */
   readonly reply: z.ZodType;
+  /** Default `application/json`. */
+  readonly replyType?: string;
   /** The statuses of its errors beyond those that every route has. */
   readonly errors?: readonly number[];
   handle(

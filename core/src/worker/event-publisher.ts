@@ -63,7 +63,7 @@ export class EventPublisher {
   readonly #deps: EventPublisherDeps;
   readonly #unknownPublishers = new Set<string>();
   /** `skipped`: declared and due, but their payload did not fit, could not be made, or could not be stored. */
-  readonly counts = { prepared: 0, skipped: 0 };
+  readonly counts = { prepared: 0, skipped: 0, durable: 0, fast: 0, broadcast: 0 };
 
   constructor(deps: EventPublisherDeps) {
     this.#deps = deps;
@@ -148,6 +148,7 @@ export class EventPublisher {
     if (isQueued)
       queued.push({ name, queue: `${template.namespace}_domain_events`, message: envelope });
     this.counts.prepared += 1;
+    this.counts[delivery_mode] += 1;
     const isLocal = delivery_mode !== "durable";
     if (isLocal || custom !== null || made !== undefined) {
       const local = isLocal ? envelope : null;

@@ -179,6 +179,11 @@ export class WorkerHost {
     return { capacity, highWater, size: size + waitingCount };
   }
 
+  /** Whether it hears of work, beside looking for it. */
+  get isListening(): boolean {
+    return this.#listener !== undefined;
+  }
+
   get isRunning(): boolean {
     return this.#pump !== undefined;
   }

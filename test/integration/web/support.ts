@@ -1,6 +1,8 @@
 import { type Config, defaultConfig } from "../../../core/src/config/index.js";
 import { createLogger, type Logger } from "../../../core/src/observability/index.js";
 import { orchestrationApi } from "../../../core/src/serve.js";
+import type { ServeOptions } from "../../../core/src/serve-options.js";
+import { workerApi } from "../../../core/src/serve-worker.js";
 import type { WebServer } from "../../../core/src/web/index.js";
 import type { TestEngine } from "../../support/test-engine.js";
 
@@ -13,6 +15,23 @@ export interface ApiAnswer {
   readonly body: any;
 }
 
+type Setup = [configure?: (config: Config) => void, logger?: Logger];
+
+async function startApi(
+  create: (options: ServeOptions) => Promise<WebServer | null>,
+  host: TestEngine,
+  [configure, logger = createLogger({ level: "silent" })]: Setup,
+): Promise<TestApi> {
+  const config = defaultConfig();
+  config.orchestration.web.bind_address = "127.0.0.1:0";
+  config.worker.web.bind_address = "127.0.0.1:0";
+  configure?.(config);
+  const server = await create({ engine: host.engine, config, version: "0.0.0-test", logger });
+  if (server === null) throw new Error("the API is switched off");
+  await server.start();
+  return new TestApi(server);
+}
+
 /** The API of a test engine on a free port, and a client of it. */
 export class TestApi {
   readonly server: WebServer;
@@ -21,23 +40,12 @@ export class TestApi {
     this.server = server;
   }
 
-  static async start(
-    host: TestEngine,
-    configure: (config: Config) => void = () => undefined,
-    logger: Logger = createLogger({ level: "silent" }),
-  ): Promise<TestApi> {
-    const config = defaultConfig();
-    config.orchestration.web.bind_address = "127.0.0.1:0";
-    configure(config);
-    const server = await orchestrationApi({
-      engine: host.engine,
-      config,
-      version: "0.0.0-test",
-      logger,
-    });
-    if (server === null) throw new Error("the API is switched off");
-    await server.start();
-    return new TestApi(server);
+  static async start(host: TestEngine, ...setup: Setup): Promise<TestApi> {
+    return await startApi(orchestrationApi, host, setup);
+  }
+
+  static async startWorker(host: TestEngine, ...setup: Setup): Promise<TestApi> {
+    return await startApi(workerApi, host, setup);
   }
 
   async call(

@@ -9,6 +9,8 @@ import type { QueueLimits } from "./subscriber-queue.js";
  */
 export class DomainEventBus extends EventBus<DomainEvent> {
   readonly envelopes: EventBus<{ readonly name: string; readonly json: string }>;
+  /** Events that somebody in this process, or in handler processes, was to get. */
+  readonly dispatched = { own: 0, processes: 0 };
 
   constructor(limits: QueueLimits, logger: Logger) {
     super(limits, logger);
@@ -17,8 +19,12 @@ export class DomainEventBus extends EventBus<DomainEvent> {
 
   /** @param json the envelope of `contract/wire-types.md` section 7 */
   publishEnvelope(name: string, json: string): void {
-    this.envelopes.publish(name, { name, json });
+    if (this.envelopes.wants(name)) {
+      this.dispatched.processes++;
+      this.envelopes.publish(name, { name, json });
+    }
     if (this.wants(name)) {
+      this.dispatched.own++;
       this.publish(name, toDomainEvent(JSON.parse(json) as DomainEventEnvelope));
     }
   }

@@ -7,10 +7,13 @@ import type {
 } from "../../lifecycle/operator-actions.js";
 import type { CreatedTask } from "../../lifecycle/task-initializer.js";
 import type { TaskRequest } from "../../lifecycle/task-request.js";
+import type { ChannelStatus, Metrics } from "../../observability/index.js";
 
 /** What the API asks of the engine behind it. */
 export interface OrchestrationEngine {
   readonly pool: Pool;
+  readonly metrics: Pick<Metrics, "render" | "contentType">;
+  channels(): readonly ChannelStatus[];
   createTask(request: TaskRequest): Promise<CreatedTask>;
   cancelTask(taskUuid: string, remark?: OperatorRemark): Promise<TaskClosed>;
   resetStep(taskUuid: string, stepUuid: string, remark?: OperatorRemark): Promise<StepActedOn>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ApiError } from "../api-error.js";
-import { type HealthCheck, healthCheck, healthy, runCheck } from "../health-check.js";
+import { type HealthCheck, healthCheck, healthy, runCheck, within } from "../health-check.js";
 import { type Route, route } from "../route.js";
 import type { OrchestrationEngine } from "./engine.js";
 
@@ -146,18 +146,6 @@ async function depth(engine: OrchestrationEngine): Promise<Omit<HealthCheck, "du
   const message = `the deepest queue has ${deepest} messages`;
   if (deepest >= overflow) return { status: "unhealthy", message };
   return { status: deepest >= critical ? "degraded" : "healthy", message };
-}
-
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function now(): string {
