@@ -36,6 +36,8 @@ export class SourceWatcher {
   /** Resolves when changes from now on are seen. */
   async start(): Promise<void> {
     const roots = [...new Set(Object.values(this.#options.paths).flat())];
+    // A watcher of nothing would never say that it is ready.
+    if (roots.length === 0) return;
     const watcher = watch(roots, {
       ignoreInitial: true,
       // Relative to a root: a project may lie below a folder with a dot.
