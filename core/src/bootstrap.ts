@@ -4,7 +4,7 @@ import { ActorSystem, type PartStatus } from "./actors/runtime/actor-system.js";
 import { TaskRequestActor } from "./actors/task-request-actor.js";
 import { TaskRequestIntake } from "./actors/task-request-intake.js";
 import type { Config } from "./config/index.js";
-import { createDomainEventQueue, type LoadedTask, loadTasks } from "./db/functions/index.js";
+import { createDomainEventQueue } from "./db/functions/index.js";
 import { assertSchemaUsable, createPool, guardedPool, migrate, type Pool } from "./db/index.js";
 import { type Circuits, createCircuits } from "./engine-circuits.js";
 import { channelsOf, EngineMetrics, type MeasuredParts } from "./engine-metrics.js";
@@ -17,11 +17,13 @@ import {
   isDisabled,
   maintenanceSettings,
   queueLimits,
+  templateSettings,
   workerSettings,
 } from "./engine-settings.js";
 
 import { createDeferred } from "./lib/deferred.js";
-import { DomainEventBus, type EventTask, LifecycleBus } from "./lifecycle/events/index.js";
+import { createdTask, loadEventTasks } from "./lifecycle/event-tasks.js";
+import { DomainEventBus, LifecycleBus } from "./lifecycle/events/index.js";
 import {
   type ActingHost,
   type ManualCompletion,
@@ -31,12 +33,7 @@ import {
   type TaskClosed,
 } from "./lifecycle/operator-actions.js";
 import { planLimits } from "./lifecycle/plans/index.js";
-import type { RuntimeTemplate } from "./lifecycle/runtime-template.js";
-import {
-  type CreatedTask,
-  type TaskCreation,
-  TaskInitializer,
-} from "./lifecycle/task-initializer.js";
+import { type CreatedTask, TaskInitializer } from "./lifecycle/task-initializer.js";
 import { stepsOfTask } from "./lifecycle/task-queries.js";
 import { newTask, type TaskRequest } from "./lifecycle/task-request.js";
 import { TaskWatcher } from "./lifecycle/task-watcher.js";
@@ -138,7 +135,7 @@ export class Engine {
     });
     const limits = queueLimits(config);
     this.events = new LifecycleBus({
-      loadTasks: (ids) => this.#eventTasks(ids),
+      loadTasks: (ids) => loadEventTasks(this.pool, this.templates, ids),
       loadSteps: (taskId) => stepsOfTask(this.pool, taskId),
       limits,
       logger,
@@ -283,22 +280,9 @@ export class Engine {
 
   /** Registers a template, or a new revision of it; tasks created from now on use it. */
   async register(template: TaskTemplate): Promise<void> {
-    const { config } = this.#options;
-    const { backoff } = config.common;
-    const { steps } = await this.templates.register(
-      compileTemplate(template, {
-        environment: config.common.execution.environment,
-        backoff: {
-          baseMs: Math.round((backoff.default_backoff_seconds[0] ?? 1) * 1000),
-          capMs: backoff.max_backoff_seconds * 1000,
-        },
-        enforceStepTimeouts: config.compatibility.profile === "default",
-      }),
-      {
-        multiplier: backoff.backoff_multiplier,
-        jitter: backoff.jitter_enabled ? backoff.jitter_max_percentage : 0,
-      },
-    );
+    const { compile, backoff } = templateSettings(this.#options.config);
+    const compiled = compileTemplate(template, compile);
+    const { steps } = await this.templates.register(compiled, backoff);
     const publications = steps.flatMap((step) => step.publications);
     if (publications.some(({ delivery_mode }) => delivery_mode !== "fast")) {
       await createDomainEventQueue(this.pool, template.namespace_name);
@@ -448,14 +432,6 @@ export class Engine {
     this.events.taskRested(taskId, state);
   }
 
-  async #eventTasks(taskIds: readonly bigint[]): Promise<Map<bigint, EventTask>> {
-    const rows = await loadTasks(this.pool, taskIds);
-    await this.templates.ensure(rows.map((row) => row.template_id));
-    return new Map(
-      rows.map((row) => [row.task_id, eventTask(row, this.templates.get(row.template_id))]),
-    );
-  }
-
   #maintenance(): MaintenanceLoop {
     return new MaintenanceLoop({
       pool: guardedPool(this.#bare, this.circuits.task_readiness),
@@ -497,27 +473,4 @@ export class Engine {
       },
     });
   }
-}
-
-function eventTask(row: LoadedTask, template: RuntimeTemplate | undefined): EventTask {
-  return {
-    taskUuid: row.task_uuid,
-    correlationId: row.correlation_id,
-    namespace: template?.namespace ?? "",
-    name: template?.name ?? "",
-    version: template?.version ?? "",
-    createdAt: row.created_at,
-    context: JSON.parse(row.context) as Record<string, unknown>,
-  };
-}
-
-function createdTask({ task, template }: TaskCreation): Omit<EventTask, "createdAt"> {
-  return {
-    taskUuid: task.taskUuid,
-    correlationId: task.correlationId,
-    namespace: template.namespace,
-    name: template.name,
-    version: template.version,
-    context: JSON.parse(Buffer.from(task.context).toString("utf8")) as Record<string, unknown>,
-  };
 }

@@ -2,7 +2,9 @@ import type { IntakeSettings } from "./actors/task-request-intake.js";
 import type { Config } from "./config/index.js";
 import type { QueueLimits } from "./lifecycle/events/index.js";
 import { planLimits } from "./lifecycle/plans/index.js";
+import type { BackoffSettings } from "./lifecycle/runtime-template.js";
 import type { ConsumerSettings } from "./messaging/index.js";
+import type { CompileEnvironment } from "./model/index.js";
 import type { MaintenanceSettings } from "./worker/maintenance.js";
 import type { WorkerSettings } from "./worker/worker-host.js";
 
@@ -16,6 +18,28 @@ export function queueLimits(config: Config): QueueLimits {
     slowAfterMs: in_process_events.dispatch_timeout_ms,
     logsErrors: in_process_events.log_subscriber_errors,
     logsDrops: domain_events.log_dropped_events,
+  };
+}
+
+/** How templates are compiled, and what of backoff the database computes itself. */
+export function templateSettings(config: Config): {
+  readonly compile: CompileEnvironment;
+  readonly backoff: BackoffSettings;
+} {
+  const { backoff, execution } = config.common;
+  return {
+    compile: {
+      environment: execution.environment,
+      backoff: {
+        baseMs: Math.round((backoff.default_backoff_seconds[0] ?? 1) * 1000),
+        capMs: backoff.max_backoff_seconds * 1000,
+      },
+      enforceStepTimeouts: config.compatibility.profile === "default",
+    },
+    backoff: {
+      multiplier: backoff.backoff_multiplier,
+      jitter: backoff.jitter_enabled ? backoff.jitter_max_percentage : 0,
+    },
   };
 }
 
