@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { CollectedEvents, StepHandlerClass } from "@tasker-core/sdk/host";
 import { HandlerRegistry, ResolverChain } from "@tasker-core/sdk/host";
-import { Engine, type EngineRole } from "../../core/src/bootstrap.js";
+import { Engine, type EngineOptions, type EngineRole } from "../../core/src/bootstrap.js";
 import { type Config, defaultConfig } from "../../core/src/config/index.js";
 import type { TaskTemplate } from "../../core/src/model/index.js";
 import { createLogger, type Logger } from "../../core/src/observability/index.js";
@@ -33,6 +33,8 @@ export interface TestEngineOptions {
   readonly parsedTemplates?: readonly TaskTemplate[];
   readonly handlers?: Readonly<Record<string, StepHandlerClass>>;
   readonly events?: Partial<CollectedEvents>;
+  /** Tasks that the handlers' files define in code. */
+  readonly codeTemplates?: EngineOptions["codeTemplates"];
   readonly languages?: readonly (keyof typeof REFERENCE_HANDLERS)[];
   /** Folders of handlers instead of the reference handlers, by language. */
   readonly handlerFolders?: Partial<Record<keyof typeof REFERENCE_HANDLERS, string>>;
@@ -137,6 +139,7 @@ export async function startTestEngine(options: TestEngineOptions): Promise<TestE
     ],
     handlers: registry,
     ...(options.events === undefined ? {} : { events: options.events }),
+    ...(options.codeTemplates === undefined ? {} : { codeTemplates: options.codeTemplates }),
     bridges: [
       ...(await bridgeLanguages({
         config,

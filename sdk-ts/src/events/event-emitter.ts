@@ -94,7 +94,9 @@ export class TaskerEventEmitter {
   }
 
   removeAllListeners(name?: keyof TaskerEventMap): this {
-    this.#emitter.removeAllListeners(name);
+    // Node tells an absent argument from an undefined one.
+    if (name === undefined) this.#emitter.removeAllListeners();
+    else this.#emitter.removeAllListeners(name);
     return this;
   }
 }
