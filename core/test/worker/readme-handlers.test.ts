@@ -41,8 +41,11 @@ let root: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "tasker-readme-"));
   const readme = await readFile(new URL("README.md", sdk), "utf8");
-  const [order, summary] = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
+  const [order, refund, summary] = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(
+    ([, code]) => code,
+  );
   await writeFile(join(root, "order.ts"), order ?? "");
+  await writeFile(join(root, "refund.ts"), refund ?? "");
   await writeFile(join(root, "summary.ts"), summary ?? "");
   await new Promise<void>((resolve) => payments.listen(0, "127.0.0.1", resolve));
   process.env["PAYMENTS_URL"] = `http://127.0.0.1:${(payments.address() as AddressInfo).port}`;
@@ -73,8 +76,11 @@ it("has handlers that load and do what it says", async () => {
   expect(report.handlers.map(({ name }) => name)).toEqual([
     "charge_card",
     "validate_order",
+    "shop.refund.check@1.0.0",
+    "shop.refund.pay_back@1.0.0",
     "summary",
   ]);
+  expect(report.templates).toMatchObject([{ name: "refund", namespace_name: "shop" }]);
 
   const context = {
     card: "4242",
@@ -92,6 +98,9 @@ it("has handlers that load and do what it says", async () => {
     retryable: false,
     message: expect.stringContaining("items"),
   });
+  const refund = { chargeId: "ch_1", amount: 7 };
+  const paidBack = await run("shop.refund.pay_back@1.0.0", refund, { check: { allowed: true } });
+  expect(paidBack).toMatchObject({ valueJson: '{"refunded":7}' });
   const results = { check_order: { total: 1 }, part_1: { total: 2 }, python_report: { rows: 3 } };
   expect(await run("summary", {}, results)).toMatchObject({
     valueJson: '{"total":3,"charged":false,"rows":3}',
