@@ -34,13 +34,16 @@ static inline text_t frame_body(const uint8_t *frame) {
   return (text_t){(const char *)frame + 8 + header, frame_size(frame) - 8 - header};
 }
 
-/* What follows `"key":`, or an empty text. Enough for ids and names, which contain no quotes. */
+/* What follows `"key":` and spaces, or an empty text. Enough for ids and names, which contain no quotes. */
 static inline text_t after_key(text_t json, const char *key) {
   char quoted[64];
   size_t length = (size_t)snprintf(quoted, sizeof quoted, "\"%s\":", key);
   for (size_t at = 0; at + length <= json.length; at++)
-    if (memcmp(json.bytes + at, quoted, length) == 0)
-      return (text_t){json.bytes + at + length, json.length - at - length};
+    if (memcmp(json.bytes + at, quoted, length) == 0) {
+      at += length;
+      while (at < json.length && json.bytes[at] == ' ') at++;
+      return (text_t){json.bytes + at, json.length - at};
+    }
   return (text_t){json.bytes, 0};
 }
 

@@ -83,15 +83,72 @@ static uint8_t *echo(text_t id, text_t body, size_t *size) {
   return result_frame(id, 0, "success", context.bytes, (size_t)(end - context.bytes + 1), size);
 }
 
-/* The amount of the task's context, doubled as often as there are steps before this one. */
-static uint8_t *add(text_t id, text_t body, size_t *size) {
+static uint8_t *value_of(text_t id, long number, size_t *size) {
   char value[64];
-  long sum = 0;
-  text_t rest = after_key(body, "dependency_results");
-  for (text_t next = after_key(rest, "value"); next.length > 0; next = after_key(next, "value"))
-    sum += strtol(next.bytes, NULL, 10);
-  int written = snprintf(value, sizeof value, "{\"value\":%ld}", sum + integer_field(body, "plus", 1));
+  int written = snprintf(value, sizeof value, "{\"value\":%ld}", number);
   return result_frame(id, 0, "success", value, (size_t)written, size);
+}
+
+static long value_in(text_t results, const char *step, size_t length) {
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)length, step);
+  return integer_field(after_key(results, name), "value", 0);
+}
+
+/* Adds up the values of the steps that the template names in `from`, and `plus`. */
+static uint8_t *add(text_t id, text_t body, size_t *size) {
+  text_t results = after_key(body, "dependency_results");
+  text_t settings = after_key(after_key(body, "step_definition"), "initialization");
+  text_t from = after_key(settings, "from");
+  long sum = integer_field(settings, "plus", 0);
+  const char *end = memchr(from.bytes, ']', from.length);
+  for (const char *at = from.bytes; end != NULL && at < end; at++) {
+    if (*at != '"') continue;
+    const char *close = memchr(at + 1, '"', (size_t)(end - at - 1));
+    if (close == NULL) break;
+    sum += value_in(results, at + 1, (size_t)(close - at - 1));
+    at = close;
+  }
+  return value_of(id, sum, size);
+}
+
+static uint8_t *join(text_t id, text_t body, size_t *size) {
+  text_t results = after_key(body, "dependency_results");
+  long left = value_in(results, "left", 4), right = value_in(results, "right", 5);
+  char value[160];
+  int written = snprintf(value, sizeof value, "{\"value\":%ld,\"left\":{\"value\":%ld},\"right\":{\"value\":%ld}}",
+                         left * right, left, right);
+  return result_frame(id, 0, "success", value, (size_t)written, size);
+}
+
+/* Two workers, each with half of the rows. */
+static uint8_t *analyze(text_t id, text_t body, size_t *size) {
+  long rows = integer_field(after_key(body, "context"), "rows", 0);
+  char value[512];
+  int written =
+      snprintf(value, sizeof value,
+               "{\"batch_processing_outcome\":{\"type\":\"create_batches\",\"worker_template_name\":\"process\","
+               "\"worker_count\":2,\"total_items\":%ld,\"cursor_configs\":["
+               "{\"batch_id\":\"001\",\"start_cursor\":0,\"end_cursor\":%ld,\"batch_size\":%ld},"
+               "{\"batch_id\":\"002\",\"start_cursor\":%ld,\"end_cursor\":%ld,\"batch_size\":%ld}]}}",
+               rows, rows / 2, rows / 2, rows / 2, rows, rows - rows / 2);
+  return result_frame(id, 0, "batch_plan", value, (size_t)written, size);
+}
+
+static uint8_t *process(text_t id, text_t body, size_t *size) {
+  text_t cursor = after_key(after_key(body, "workflow_step"), "cursor");
+  return value_of(id, integer_field(cursor, "end_cursor", 0) - integer_field(cursor, "start_cursor", 0), size);
+}
+
+/* The values of all steps before this one. */
+static uint8_t *count(text_t id, text_t body, size_t *size) {
+  text_t rest = after_key(body, "dependency_results"), end = after_key(body, "step_definition");
+  long sum = 0;
+  for (;;) {
+    rest = after_key(rest, "value");
+    if (rest.length == 0 || rest.bytes >= end.bytes) return value_of(id, sum, size);
+    sum += strtol(rest.bytes, NULL, 10);
+  }
 }
 
 static uint8_t *spin(text_t id, text_t body, size_t *size) {
@@ -118,7 +175,12 @@ static uint8_t *answer(item_t *item, size_t *size) {
   text_t header = frame_header(item->frame), body = frame_body(item->frame);
   text_t id = text_field(header, "delivery_id"), callable = text_field(header, "callable");
   if (text_is(callable, "c.echo")) return echo(id, body, size);
+  if (text_is(callable, "c.seed")) return value_of(id, integer_field(after_key(body, "context"), "n", 0), size);
   if (text_is(callable, "c.add")) return add(id, body, size);
+  if (text_is(callable, "c.join")) return join(id, body, size);
+  if (text_is(callable, "c.analyze")) return analyze(id, body, size);
+  if (text_is(callable, "c.process")) return process(id, body, size);
+  if (text_is(callable, "c.count")) return count(id, body, size);
   if (text_is(callable, "c.spin")) return spin(id, body, size);
   if (text_is(callable, "c.wait")) return wait_until_told(id, item, size);
   if (text_is(callable, "c.fail"))
@@ -179,8 +241,9 @@ static int32_t say(int32_t code, const char *text, uint8_t **out, size_t *out_le
 }
 
 static const char MANIFEST[] =
-    "[{\"callable\":\"c.echo\"},{\"callable\":\"c.add\"},{\"callable\":\"c.spin\"},{\"callable\":\"c.wait\"},"
-    "{\"callable\":\"c.fail\"}]";
+    "[{\"callable\":\"c.echo\"},{\"callable\":\"c.seed\"},{\"callable\":\"c.add\"},{\"callable\":\"c.join\"},"
+    "{\"callable\":\"c.analyze\",\"kind\":\"batch_analyzer\"},{\"callable\":\"c.process\",\"kind\":\"batch_worker\"},"
+    "{\"callable\":\"c.count\"},{\"callable\":\"c.spin\"},{\"callable\":\"c.wait\"},{\"callable\":\"c.fail\"}]";
 
 int32_t tasker_handler_open(const uint8_t *config, size_t config_length, void **out_context, uint8_t **out,
                             size_t *out_length) {

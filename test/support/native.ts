@@ -25,6 +25,30 @@ function hasKoffi(): boolean {
   }
 }
 
+/**
+ * The example library in Rust, built if need be; a text says why it cannot be, printed once. Its dependencies come from
+ * the registry at the first build.
+ */
+export function rustLibrary(): { readonly path: string } | string {
+  const obstacle = nativeObstacle(["cargo", "cc"]);
+  if (obstacle !== null) return obstacle;
+  const target = join(ROOT, ".tasker", "cargo");
+  const built = spawnSync("cargo", ["build", "--release", "--locked", "--quiet"], {
+    cwd: join(ROOT, "examples", "native-rust"),
+    env: { ...process.env, CARGO_TARGET_DIR: target },
+    encoding: "utf8",
+  });
+  const name = { darwin: "libnative_rust_example.dylib", win32: "native_rust_example.dll" };
+  const file = name[process.platform as keyof typeof name] ?? "libnative_rust_example.so";
+  if (built.status === 0) return { path: join(target, "release", file) };
+  // Without the registry there is nothing to test; whatever else is wrong is for the test to show.
+  if (!/crates\.io|registry|download|resolve host/i.test(built.stderr))
+    throw new Error(built.stderr);
+  const why = "the dependencies of the Rust crate cannot be downloaded";
+  process.stderr.write(`native tests are skipped: ${why}\n`);
+  return why;
+}
+
 /** Libraries built for one test file, in a folder of their own. */
 export class NativeBuilds {
   readonly #folder = mkdtempSync(join(tmpdir(), "tasker-native-"));
