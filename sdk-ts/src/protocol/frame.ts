@@ -115,7 +115,8 @@ export class FrameDecoder {
   /** Adds to the collected frame only what it still needs, so that what follows stays a view. */
   #fill(bytes: Buffer, at: number, out: DecodedFrame[]): number {
     const needed = bytesNeeded(this.#collect, this.#collected, this.maxFrame);
-    const taken = Math.min(needed - this.#collected, bytes.length - at);
+    // More than needed is there when the limit was lowered below a frame that had begun.
+    const taken = Math.max(0, Math.min(needed - this.#collected, bytes.length - at));
     this.#reserve(this.#collected + taken, needed);
     bytes.copy(this.#collect, this.#collected, at, at + taken);
     this.#collected += taken;
