@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { BridgeSupervisorOptions } from "../../src/bridge/index.js";
 import type { StepOutcome } from "../../src/channels/index.js";
+import { textPayload } from "../../src/worker/step-payload.js";
 import { waitFor } from "../support/wait-for.js";
 import { BridgeRig, isAlive } from "./fixtures/rig.js";
 import {
@@ -98,6 +99,23 @@ for (const runtime of ["node", "bun"] as const) {
       );
       const record = rig.log.find((one) => one["msg"] === "from the step");
       expect(record).toMatchObject({ fields: { order: "7" } });
+    });
+
+    it("makes the domain events that a template declares", async () => {
+      const rig = await startedRig(runtime);
+      const declared = { name: "order.sold", condition: "success", publisher: "OrderPublisher" };
+      const event = {
+        task: { task: { context: {} }, task_name: "t", task_version: "1", namespace_name: "n" },
+        workflow_step: { name: "step" },
+        dependency_results: {},
+        step_definition: { name: "step", publishes_events: [declared] },
+      };
+      const payload = textPayload(() => JSON.stringify(event), "null");
+      const outcome = await rig.run({ callable: "echo", payload });
+      if (outcome.outcome !== "success") throw new Error(JSON.stringify(outcome));
+      const [made] = outcome.events ?? [];
+      expect(made).toMatchObject({ name: "order.sold", publisher: "OrderPublisher" });
+      expect(Buffer.from(made?.payload ?? []).toString()).toBe('{"published":true}');
     });
 
     it("lets steps finish when it is asked to go", async () => {
