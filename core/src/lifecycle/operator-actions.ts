@@ -29,6 +29,8 @@ export interface OperatorRemark {
 export interface ManualCompletion extends OperatorRemark {
   readonly result: JsonValue;
   readonly metadata?: JsonValue | undefined;
+  /** Whom the result names; default the actor. */
+  readonly completedBy?: string;
 }
 
 /** The task is closed. */
@@ -153,7 +155,13 @@ export class OperatorActions {
     const note = this.#note(completion);
     const { result, metadata } = completion;
     const body = manualResultBody(
-      { stepUuid, result, metadata, completedBy: note.actor, reason: note.reason },
+      {
+        stepUuid,
+        result,
+        metadata,
+        completedBy: completion.completedBy ?? note.actor,
+        reason: note.reason,
+      },
       new Date(),
     );
     let warning: string | null = null;

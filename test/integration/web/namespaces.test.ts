@@ -216,6 +216,14 @@ test("a task is created in its own namespaces only", async () => {
   });
 });
 
+test("the audit trail names who was authenticated, and whom they say they act for", async () => {
+  const { rows } = await database.pool.query<{ actor: string; reason: string }>(
+    "select a.actor, a.reason from tasker_core.operator_actions a join tasker_core.task_requests r using (task_id) where r.task_uuid = $1",
+    [own.task],
+  );
+  expect(rows).toContainEqual({ actor: "jwt:alice as mallory", reason: "r" });
+});
+
 test("answers about the whole system are not for them", async () => {
   for (const path of ["/v1/analytics/performance", "/v1/analytics/bottlenecks"]) {
     const refused = await call("GET", path);

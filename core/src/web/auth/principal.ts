@@ -16,6 +16,11 @@ export function isGranted({ permissions }: Principal, wanted: Permission): boole
   return permissions === "all" || includesPermission(permissions, wanted);
 }
 
+/** Who the audit trail names: the principal, and whom the request says it acts for. */
+export function actorOf({ name }: Principal, given: string): string {
+  return name === null ? given : `${name} as ${given}`;
+}
+
 /** Whether what belongs to the namespace exists for it. */
 export function mayEnter({ namespaces }: Principal, namespace: string): boolean {
   return namespaces === null || namespaces.includes(namespace);

@@ -3,7 +3,7 @@ import { isTaskerError, messageOf } from "../../errors/index.js";
 import type { JsonValue } from "../../lib/json-number.js";
 import { parseJson } from "../../lib/parse-json.js";
 import { badRequest, notFound } from "../api-error.js";
-import type { Principal } from "../auth/index.js";
+import { actorOf, type Principal } from "../auth/index.js";
 import { isUuid } from "../fields.js";
 import { type JsonBody, memberText } from "../json-body.js";
 import { queryJson } from "../query-json.js";
@@ -119,7 +119,7 @@ export function stepRoutes(engine: OrchestrationEngine): Route[] {
       handle: async ({ params, body, json, caller }) => {
         const place = checked(params);
         await stepOf(place, caller);
-        await act(engine, place, body, json).catch((error: unknown) => {
+        await act(engine, place, { body, json, caller }).catch((error: unknown) => {
           throw actionError(error);
         });
         return await stepOf(place, caller);
@@ -157,22 +157,23 @@ function checked(params: StepParams): StepParams {
 async function act(
   engine: OrchestrationEngine,
   { uuid, step_uuid: stepUuid }: StepParams,
-  body: z.output<typeof actionBody>,
-  json: JsonBody,
+  asked: { body: z.output<typeof actionBody>; json: JsonBody; caller: Principal },
 ): Promise<void> {
+  const { body, json, caller } = asked;
+  const remark = (by: string) => ({ actor: actorOf(caller, by), reason: body.reason });
   switch (body.action_type) {
     case "reset_for_retry":
-      await engine.resetStep(uuid, stepUuid, { actor: body.reset_by, reason: body.reason });
+      await engine.resetStep(uuid, stepUuid, remark(body.reset_by));
       return;
     case "resolve_manually":
-      await engine.resolveStep(uuid, stepUuid, { actor: body.resolved_by, reason: body.reason });
+      await engine.resolveStep(uuid, stepUuid, remark(body.resolved_by));
       return;
     case "complete_manually": {
       const given = completionOf(json);
       await engine.completeStep(uuid, stepUuid, {
         ...given,
-        actor: body.completed_by,
-        reason: body.reason,
+        ...remark(body.completed_by),
+        completedBy: body.completed_by,
       });
     }
   }

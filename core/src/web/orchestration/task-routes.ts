@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isTaskerError } from "../../errors/index.js";
 import { JsonText, type TaskRequest } from "../../lifecycle/task-request.js";
 import { badRequest, invalidUuid, notFound } from "../api-error.js";
-import { mayEnter, namespaceForbidden, type Principal } from "../auth/index.js";
+import { actorOf, mayEnter, namespaceForbidden, type Principal } from "../auth/index.js";
 import { isUuid } from "../fields.js";
 import { type JsonBody, memberText, readJsonBody } from "../json-body.js";
 import { queryJson } from "../query-json.js";
@@ -113,7 +113,7 @@ export function taskRoutes(engine: OrchestrationEngine): Route[] {
       handle: async ({ params, caller }) => {
         const uuid = uuidOf(params.uuid);
         await assertVisible(uuid, caller);
-        await engine.cancelTask(uuid, { actor: "api" }).catch((error: unknown) => {
+        await engine.cancelTask(uuid, { actor: actorOf(caller, "api") }).catch((error: unknown) => {
           if (!isTaskerError(error, "INVALID_TRANSITION")) throw error;
           throw badRequest("Cannot cancel a completed task");
         });
