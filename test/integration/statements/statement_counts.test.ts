@@ -10,11 +10,12 @@ import { startTestEngine, type TestEngine, type TestStep } from "../../support/t
  * comes by the clock, however many steps there are, is bounded by the second instead of by the step.
  */
 const database = useTestDatabase({ maxConnections: 2 });
-const MOST_PER_STEP_SPLIT = 10;
+/** The issue allows 10; it is 5: two claims, submit, two looks of the orchestrator. */
+const MOST_PER_STEP_SPLIT = 8;
 const MOST_PER_BATCH_FUSED = 2;
 const STEPS = 4;
 const BY_THE_CLOCK =
-  /^(claim_unroutable_steps|renew_leases|reconcile_messages|select (1|task_id, state|set_config)|begin|commit)/;
+  /^(claim_unroutable_steps|renew_leases|reconcile_messages|select (1|task_id, state|set_config)|begin|commit|update pgmq|with )/;
 const MOST_PER_SECOND = 15;
 
 type Language = "typescript" | "python" | "ruby";
@@ -89,6 +90,10 @@ async function counted(work: () => Promise<void>): Promise<StatementCounter> {
   return counter;
 }
 
+function clockDriven(counts: ReadonlyMap<string, number>): number {
+  return [...counts].reduce((sum, [name, count]) => sum + (BY_THE_CLOCK.test(name) ? count : 0), 0);
+}
+
 describe.each(LANGUAGES)("%s", (language) => {
   test(`split: at most ${MOST_PER_STEP_SPLIT} statements per step, server and worker together`, async () => {
     const server = creator(await host(language, "server"), language);
@@ -99,10 +104,7 @@ describe.each(LANGUAGES)("%s", (language) => {
     const { total, counts } = await counted(() => run(server, tasks, 1));
     const seconds = (performance.now() - startedAt) / 1000;
     const text = JSON.stringify(Object.fromEntries(counts));
-    const byTheClock = [...counts].reduce(
-      (sum, [name, count]) => sum + (BY_THE_CLOCK.test(name) ? count : 0),
-      0,
-    );
+    const byTheClock = clockDriven(counts);
     expect(byTheClock, text).toBeLessThanOrEqual(MOST_PER_SECOND * Math.max(1, seconds));
     expect((total - byTheClock) / (tasks * STEPS), text).toBeLessThanOrEqual(MOST_PER_STEP_SPLIT);
     // Each result is submitted and processed, each step claimed: fewer cannot be.
@@ -117,13 +119,17 @@ describe.each(LANGUAGES)("%s", (language) => {
     await run(creator(fused, language), 100, 50);
     const before = pump.counts;
     const tasks = 600;
+    const startedAt = performance.now();
     const { total, counts } = await counted(() => run(creator(fused, language), tasks, 50));
+    const seconds = (performance.now() - startedAt) / 1000;
     const text = JSON.stringify(Object.fromEntries(counts));
+    const byTheClock = clockDriven(counts);
     const batches = pump.counts.ticks - before.ticks;
     expect(pump.counts.committed - before.committed, text).toBe(tasks * STEPS);
     expect(counts.get("tick"), text).toBe(batches);
     expect(tasks * STEPS, "results in more calls than one each").toBeGreaterThan(batches * 2);
     expect(total, text).toBeGreaterThan(batches);
-    expect(total / batches, text).toBeLessThanOrEqual(MOST_PER_BATCH_FUSED);
+    expect(byTheClock, text).toBeLessThanOrEqual(MOST_PER_SECOND * Math.max(1, seconds));
+    expect((total - byTheClock) / batches, text).toBeLessThanOrEqual(MOST_PER_BATCH_FUSED);
   });
 });
