@@ -111,7 +111,7 @@ describe("tasker run --wait", () => {
 
   it("lets running steps finish on Ctrl-C and ends with 130", async () => {
     const running = project.start(["run", "slow.yaml", "--wait", "--ts", "handlers"]);
-    await waitFor(() => running.stdout().includes("step_0  in_progress"));
+    await waitFor(() => running.stdout().includes("step_0  in_progress"), { timeoutMs: 60_000 });
     running.child.kill("SIGINT");
     const { code, stdout, stderr } = await running.result;
     expect(code).toBe(130);

@@ -7,6 +7,10 @@ export interface GlobalOptions {
   readonly config?: string;
   readonly json?: boolean;
   readonly logLevel?: LogLevel;
+  /** Base URL of an orchestration server. */
+  readonly server?: string;
+  /** A client profile. */
+  readonly profile?: string;
 }
 
 /** What a command gets from the program around it. */
@@ -19,6 +23,8 @@ export interface CommandContext {
   /** Raw stderr, for logs; a live view puts itself in between. */
   readonly writeLog: (line: string) => void;
   readonly isStderrTty: boolean;
+  /** Called as `tasker-ctl`: a client of servers, whose `--config` is a client file. */
+  readonly isCtl: boolean;
 }
 
 /** @throws ConfigError CONFIG_INVALID; warnings go to stderr */

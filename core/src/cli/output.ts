@@ -26,14 +26,14 @@ export class Output {
   readonly isJson: boolean;
   readonly palette: Palette;
   readonly stdout: OutputStream;
-  readonly #stderr: OutputStream;
+  readonly stderr: OutputStream;
   readonly #isDebugging: boolean;
   readonly #broken = new Set<OutputStream>();
 
   constructor(options: OutputOptions) {
     this.isJson = options.isJson;
     this.stdout = options.stdout;
-    this.#stderr = options.stderr;
+    this.stderr = options.stderr;
     this.#isDebugging = options.env["TASKER_DEBUG"] === "1";
     this.palette = createPalette(!options.isJson && wantsColour(options.stdout, options.env));
     for (const stream of [options.stdout, options.stderr]) {
@@ -57,7 +57,13 @@ export class Output {
   }
 
   note(text: string): void {
-    this.#write(this.#stderr, `${text}\n`);
+    this.#write(this.stderr, `${text}\n`);
+  }
+
+  /** One that prints nothing, for a part of a command whose answer comes later. */
+  muted(): Output {
+    const silent = { write: () => true, on: () => undefined };
+    return new Output({ stdout: silent, stderr: silent, env: {}, isJson: false });
   }
 
   error(described: DescribedError, cause: unknown): void {

@@ -3,6 +3,8 @@ import { StateError } from "../errors/index.js";
 import { OperatorActions, type StepActedOn } from "../lifecycle/operator-actions.js";
 import { planLimits } from "../lifecycle/plans/index.js";
 import { findTask, stepsOfTask } from "../lifecycle/task-queries.js";
+import { serverApi } from "./client/open-api.js";
+import { remoteStepAction } from "./client/remote-tasks.js";
 import type { CommandContext } from "./command-context.js";
 import { EXIT } from "./exit-codes.js";
 import { printable } from "./terminal.js";
@@ -12,14 +14,23 @@ import { withPool } from "./with-pool.js";
 /** Who acts unless the command line says. */
 export const DEFAULT_ACTOR = "cli-operator";
 
+export interface StepAction {
+  /** As in "Step reset successfully!". */
+  readonly done: string;
+  /** The same action for the API. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
 /** One action on the step that a command line names, and its answer. */
 export async function runStepAction(
   context: CommandContext,
   [task = "", step = ""]: readonly string[],
-  done: string,
+  { done, body }: StepAction,
   act: (operator: OperatorActions, taskUuid: string, stepUuid: string) => Promise<StepActedOn>,
 ): Promise<number> {
   const taskUuid = taskArgument(task);
+  const api = serverApi(context);
+  if (api !== null) return await remoteStepAction(context, api, [taskUuid, step], done, body);
   const result = await withPool(context, { needsSchema: true }, async (pool, { config }) =>
     act(
       new OperatorActions({

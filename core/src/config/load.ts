@@ -133,7 +133,10 @@ function nested(path: readonly string[], value: unknown): PlainTable {
 }
 
 /** The last file that says something about the path is the one that counts. */
-function located({ path, message }: ValueProblem, files: readonly TomlFile[]): ConfigProblem {
+export function located(
+  { path, message }: ValueProblem,
+  files: readonly TomlFile[],
+): ConfigProblem {
   const written = files.findLast((file) =>
     isWritten(file.value, path.replace(/\.\d+(?=\.|$).*/, "")),
   );

@@ -1,4 +1,5 @@
 export { ApiError } from "./api-error.js";
+export { type AppOptions, createApp } from "./app.js";
 export {
   type Authenticator,
   createAuthenticator,

@@ -1,5 +1,7 @@
 import { OperatorActions } from "../../lifecycle/operator-actions.js";
 import { planLimits } from "../../lifecycle/plans/index.js";
+import { serverApi } from "../client/open-api.js";
+import { remoteCancel } from "../client/remote-tasks.js";
 import type { CommandContext } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
 import { DEFAULT_ACTOR } from "../step-action.js";
@@ -18,6 +20,8 @@ export async function taskCancel(
   [task = ""]: readonly string[],
 ): Promise<number> {
   const taskUuid = taskArgument(task);
+  const api = serverApi(context);
+  if (api !== null) return await remoteCancel(context, api, taskUuid);
   const closed = await withPool(context, { needsSchema: true }, (pool, { config }) =>
     new OperatorActions({ pool, plans: planLimits(config) }).cancelTask(taskUuid, {
       actor,

@@ -23,8 +23,20 @@ export async function taskCompleteStep(
   const result = readJson("--result", options.result);
   const metadata =
     options.metadata === undefined ? undefined : readJson("--metadata", options.metadata);
-  return await runStepAction(context, args, "completed", (operator, task, step) =>
-    operator.completeStep(task, step, { result, metadata, actor, reason }),
+  return await runStepAction(
+    context,
+    args,
+    {
+      done: "completed",
+      body: {
+        action_type: "complete_manually",
+        completion_data: { result, ...(metadata === undefined ? {} : { metadata }) },
+        reason: reason ?? "",
+        completed_by: actor,
+      },
+    },
+    (operator, task, step) =>
+      operator.completeStep(task, step, { result, metadata, actor, reason }),
   );
 }
 

@@ -1,6 +1,7 @@
 import { withTransaction } from "../../db/index.js";
 import { StateError } from "../../errors/index.js";
 import { type Explanation, explainTask, readTaskFacts } from "../../lifecycle/explain/index.js";
+import { databaseOnly } from "../client/database-only.js";
 import type { CommandContext } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
 import { explainSettings } from "../explain-settings.js";
@@ -16,6 +17,7 @@ export async function taskExplain(
 ): Promise<number> {
   const taskUuid = taskArgument(task);
   const { output } = context;
+  databaseOnly(context, "task explain");
   const facts = await withPool(context, { needsSchema: true }, (pool, { config }) =>
     withTransaction(pool, async (db) => {
       // One moment for all of it: a step must not be running in one fact and done in the next.

@@ -1,3 +1,5 @@
+import { serverApi } from "../client/open-api.js";
+import { remoteGet } from "../client/remote-tasks.js";
 import type { CommandContext } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
 import { renderTaskReport } from "../render/task-details.js";
@@ -13,6 +15,8 @@ export async function taskGet(
 ): Promise<number> {
   const uuid = taskArgument(task);
   const { output } = context;
+  const api = serverApi(context);
+  if (api !== null) return await remoteGet(context, api, uuid);
   const report = await withPool(context, { needsSchema: true }, (pool) =>
     loadTaskReport(pool, uuid),
   );

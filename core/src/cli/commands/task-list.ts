@@ -1,6 +1,8 @@
 import { listTasks, type TaskFilter } from "../../lifecycle/task-queries.js";
 import { parseTaskState, TASK_STATES } from "../../state-machine/index.js";
 import { CliError } from "../cli-error.js";
+import { serverApi } from "../client/open-api.js";
+import { remoteList } from "../client/remote-tasks.js";
 import type { CommandContext } from "../command-context.js";
 import { EXIT } from "../exit-codes.js";
 import { renderTable } from "../render/table.js";
@@ -19,6 +21,8 @@ export async function taskList(context: CommandContext, filter: TaskFilter): Pro
       `\`${filter.status}\` is not a task state; expected one of ${TASK_STATES.join(", ")}`,
     );
   }
+  const api = serverApi(context);
+  if (api !== null) return await remoteList(context, api, { namespace, status, limit });
   const tasks = await withPool(context, { needsSchema: true }, (pool) =>
     listTasks(pool, { namespace, status, limit }),
   );

@@ -12,7 +12,10 @@ export async function taskResetStep(
   { reason, resetBy: actor = DEFAULT_ACTOR }: ResetStepOptions,
   args: readonly string[],
 ): Promise<number> {
-  return await runStepAction(context, args, "reset", (operator, task, step) =>
-    operator.resetStep(task, step, { actor, reason }),
+  return await runStepAction(
+    context,
+    args,
+    { done: "reset", body: { action_type: "reset_for_retry", reason, reset_by: actor } },
+    (operator, task, step) => operator.resetStep(task, step, { actor, reason }),
   );
 }

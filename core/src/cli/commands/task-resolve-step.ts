@@ -12,7 +12,13 @@ export async function taskResolveStep(
   { reason, resolvedBy: actor = DEFAULT_ACTOR }: ResolveStepOptions,
   args: readonly string[],
 ): Promise<number> {
-  return await runStepAction(context, args, "resolved", (operator, task, step) =>
-    operator.resolveStep(task, step, { actor, reason }),
+  return await runStepAction(
+    context,
+    args,
+    {
+      done: "resolved",
+      body: { action_type: "resolve_manually", reason: reason ?? "", resolved_by: actor },
+    },
+    (operator, task, step) => operator.resolveStep(task, step, { actor, reason }),
   );
 }
