@@ -18,12 +18,8 @@ export async function localApi(
   loaded: LoadedConfig,
   pool: Pool,
 ): Promise<Api> {
-  const version = packageVersion();
   const app = await createApp({
-    routes: orchestrationRoutes(engineOn(context, loaded, pool), {
-      version,
-      apiKeyHeader: loaded.config.orchestration.web.auth.api_key_header,
-    }),
+    routes: orchestrationRoutes(engineOn(context, loaded, pool), loaded.config, packageVersion()),
     requestTimeoutMs: loaded.config.orchestration.web.request_timeout_ms,
     bodyLimitBytes: loaded.config.orchestration.web.body_limit_bytes,
     hasRequestIds: false,
@@ -58,6 +54,9 @@ function engineOn(context: CommandContext, loaded: LoadedConfig, pool: Pool): Or
   const thresholds = config.common.queues.pgmq.queue_depth_thresholds;
   return {
     pool,
+    // Nothing runs here that could be measured.
+    metrics: { contentType: "text/plain", render: async () => "" },
+    channels: () => [],
     createTask: async (request) => {
       const running = await startEngine(context, {
         loaded,
