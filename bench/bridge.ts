@@ -5,7 +5,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { BridgeSupervisor } from "../core/src/bridge/index.js";
+import { BridgeSupervisor, type PeerCarrier } from "../core/src/bridge/index.js";
 import {
   CompletionChannel,
   FfiDispatchChannel,
@@ -21,6 +21,8 @@ export interface MeasureBridgeOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Opens what takes the place of a process. */
+  readonly open?: () => PeerCarrier;
   /** Size of the step event, at least about 250. */
   readonly bytes: number;
   /** Deliveries in flight. */
@@ -58,6 +60,7 @@ export async function measureBridge(options: MeasureBridgeOptions): Promise<Brid
     command: options.command,
     args: options.args,
     ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.open === undefined ? {} : { open: options.open }),
     processes: options.processes ?? 1,
     pool: "default",
     channel,

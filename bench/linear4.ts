@@ -8,6 +8,7 @@ import { parseTemplate } from "../core/src/templates/index.js";
 const NEVER = new AbortController().signal;
 const VARIANTS = {
   ts: ["bench.ts_first", "bench.ts_second", "bench.ts_third", "bench.ts_last"],
+  native: ["c.echo", "c.echo", "c.echo", "c.echo"],
   mixed: ["bench.ts_first", "bench.py_step", "bench.rb_step", "bench.ts_last"],
 } as const;
 export type Variant = keyof typeof VARIANTS;

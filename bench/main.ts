@@ -1,6 +1,6 @@
 /**
  * Every figure of one run, on one Postgres, on one machine:
- *   npm run bench -- [--quick] [--json <file>] [--only engine|split|growth|bridges|postgres]
+ *   npm run bench -- [--quick] [--json <file>] [--only engine|split|growth|bridges|native|postgres]
  * Uses DATABASE_URL when set (a database of its own), else a throw-away embedded server.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -13,6 +13,7 @@ import { type Figure, machine, printTable, rowOf, writeJson } from "./report.js"
 import { measureBridges } from "./suites/bridges.js";
 import { measureEngine } from "./suites/engine.js";
 import { measureGrowth } from "./suites/growth.js";
+import { measureNative } from "./suites/native.js";
 import { measureCommits } from "./suites/postgres.js";
 import { measureSplit } from "./suites/split.js";
 
@@ -75,6 +76,10 @@ try {
   if (wants("bridges")) {
     console.error("bridges: 300 bytes, 64 slots, no database ...");
     figures.push(...(await measureBridges({ rounds: size.rounds, seconds: size.seconds })));
+  }
+  if (wants("native")) {
+    console.error("native: a library in C, alone and behind the engine ...");
+    figures.push(...(await measureNative({ databaseUrl: database.url, ...size })));
   }
 } finally {
   await database.close();
