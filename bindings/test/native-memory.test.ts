@@ -46,10 +46,18 @@ describe.each([
     run(program("tsan", "-fsanitize=thread"), ["20000"]);
   });
 
-  test.runIf(has.valgrind)("is clean under valgrind", () => {
-    const checks = ["--leak-check=full", "--errors-for-leak-kinds=definite", "--error-exitcode=9"];
-    run("valgrind", ["--quiet", ...checks, program("plain"), "500"]);
-  }, 60_000);
+  test.runIf(has.valgrind)(
+    "is clean under valgrind",
+    () => {
+      const checks = [
+        "--leak-check=full",
+        "--errors-for-leak-kinds=definite",
+        "--error-exitcode=9",
+      ];
+      run("valgrind", ["--quiet", ...checks, program("plain"), "500"]);
+    },
+    60_000,
+  );
 });
 
 /** Does a program built like this start? Some kernels let no thread sanitizer run. */
