@@ -10,7 +10,7 @@ import { BRIDGE_COMMANDS } from "../../../bench/bridge.js";
 import { useTestDatabase } from "../../support/test-database.js";
 import { startTestEngine, type TestEngine } from "../../support/test-engine.js";
 import { waitFor } from "../../support/wait-for.js";
-import { expectNothingLost, Load } from "./support/load.js";
+import { expectNothingLost, Load, newestTask } from "./support/load.js";
 import { MemoryLog, middle } from "./support/memory.js";
 import { living, openFiles, zombies } from "./support/processes.js";
 
@@ -186,12 +186,13 @@ function endGroup(pid: number | undefined): void {
 /** Kills all victims, each `KILLS` times and at its own pace, while tasks go through them; then counts. */
 async function rampage(host: TestEngine, victims: readonly Victim[]): Promise<void> {
   const marker = String(randomInt(2 ** 47));
+  const before = await newestTask(host);
   const load = new Load(host, "chain", { ms: 5, marker }, OPEN_TASKS);
   const memory = new MemoryLog();
   const filesBefore = openFiles();
   const results = await Promise.all(victims.map((victim) => killAgainAndAgain(victim, memory)));
   const tasks = await load.finish(120_000);
-  const { steps, mostDeaths } = await expectNothingLost(host, tasks, STEPS.length);
+  const { steps, mostDeaths } = await expectNothingLost(host, tasks, STEPS.length, before);
   const growth = memory.growthKb();
   const respawns = results.flatMap((one) => one.respawnsMs);
   report(

@@ -67,14 +67,23 @@ export class Load {
   }
 }
 
+/** The newest task, to tell those that come after it. */
+export async function newestTask(host: TestEngine): Promise<bigint> {
+  const { rows } = await host.engine.pool.query<{ newest: bigint }>(
+    "select coalesce(max(task_id), 0)::bigint as newest from tasker_core.tasks",
+  );
+  return rows[0]?.newest ?? 0n;
+}
+
 /**
- * Every step of every task is complete after one attempt, was accepted exactly once, and has its own result.
+ * Every step of every task after the given one is complete after one attempt, was accepted exactly once, and has its own result.
  * @returns how many steps there are, and the deaths of the unluckiest of them
  */
 export async function expectNothingLost(
   host: TestEngine,
   tasks: number,
   stepsPerTask: number,
+  after: bigint = 0n,
 ): Promise<{ readonly steps: number; readonly mostDeaths: number }> {
   const { rows } = await host.engine.pool.query(
     `select count(distinct step_id >> 20)::int as tasks, count(*)::int as steps,
@@ -89,15 +98,18 @@ export async function expectNothingLost(
        from tasker_core.steps s
          join tasker_core.task_requests q on q.task_id = s.step_id >> 20
          left join tasker_core.step_results r on r.step_id = s.step_id
+       where s.step_id >> 20 > $1
        group by s.step_id, s.state, s.attempts
      ) x`,
+    [after.toString()],
   );
   const steps = tasks * stepsPerTask;
   expect(rows).toEqual([
     { tasks, steps, unfinished: 0, lost: 0, accepted_twice: 0, attempts_counted: 0, wrong: 0 },
   ]);
   const { rows: deaths } = await host.engine.pool.query<{ most: number }>(
-    "select coalesce(max(deaths), 0)::int as most from tasker_core.steps",
+    "select coalesce(max(deaths), 0)::int as most from tasker_core.steps where step_id >> 20 > $1",
+    [after.toString()],
   );
   return { steps, mostDeaths: deaths[0]?.most ?? 0 };
 }
