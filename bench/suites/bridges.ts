@@ -13,7 +13,7 @@ const SIZES = [
   { label: "1mb", bytes: 1_000_000, slots: 8, hostCpuUs: 5_000 },
 ] as const;
 /** Processor time of the interpreter, not of the clock: waiting for a core is not work. */
-const BURN = { callable: "bench.burn", context: { ms: 20 }, bytes: 300 } as const;
+const BURN = { context: { ms: 20 }, bytes: 300 } as const;
 /** Enough that a process never waits for the host, few enough that its threads do not quarrel. */
 const BURN_SLOTS = 2;
 
@@ -68,8 +68,9 @@ async function measureLanguage(
       target: { op: "<=", value: hostCpuUs },
     });
   }
-  const one = await repeat({ ...BURN, slots: BURN_SLOTS });
-  const two = await repeat({ ...BURN, slots: 2 * BURN_SLOTS, processes: 2 });
+  const burn = { ...BURN, callable: `bench.${language.language}_burn` };
+  const one = await repeat({ ...burn, slots: BURN_SLOTS });
+  const two = await repeat({ ...burn, slots: 2 * BURN_SLOTS, processes: 2 });
   const alone = median(one.map(({ steps_per_s }) => steps_per_s));
   figures.push({
     id: `${name}.cpu_bound_2_processes`,

@@ -12,7 +12,7 @@ def py_step(previous, n):
     return {"n": previous["n"] + 1}
 
 
-@step_handler("bench.burn")
+@step_handler("bench.python_burn")
 @inputs("ms")
 def burn(ms):
     """`ms` of this thread's processor time, however long the clock says it takes."""

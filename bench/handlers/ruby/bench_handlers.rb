@@ -8,7 +8,7 @@ RbStepHandler = step_handler("bench.rb_step", depends_on: {previous: "two"}) do 
 end
 
 # `ms` of this thread's processor time, however long the clock says it takes.
-BurnHandler = step_handler("bench.burn", inputs: %w[ms]) do |ms:, context:|
+BurnHandler = step_handler("bench.ruby_burn", inputs: %w[ms]) do |ms:, context:|
   stop = Process.clock_gettime(Process::CLOCK_THREAD_CPUTIME_ID) + ms / 1000.0
   turns = 0
   turns += 1 while Process.clock_gettime(Process::CLOCK_THREAD_CPUTIME_ID) < stop
